@@ -1,0 +1,5 @@
+"""`python -m concordant` is the `concordant` command."""
+
+from concordant.cli import main
+
+main()
