@@ -69,15 +69,3 @@ def points(x: Tensor, dimension: int, name: str = "x") -> Tensor:
     if not bool(x.detach().isfinite().all()):
         raise BadInput(f"{name} must be finite: it holds NaN or infinity")
     return x
-
-
-def generator(seed: int | torch.Generator | None, device: torch.device) -> torch.Generator:
-    """A random generator: the given one, a fresh one with the given seed, or one seeded by the system."""
-    if isinstance(seed, torch.Generator):
-        return seed
-    fresh = torch.Generator(device=device)
-    if seed is None:
-        fresh.seed()
-    else:
-        fresh.manual_seed(seed)
-    return fresh

@@ -32,6 +32,7 @@ import torch
 from torch import Tensor
 
 from concordant.errors import BadInput, unknown
+from concordant.impl.batch import column
 from concordant.impl.schedules import Level, Schedule
 
 Kind = Literal["x0", "epsilon", "score", "v", "velocity"]
@@ -68,11 +69,6 @@ def combination(kind: str, level: Level) -> Combination:
     if kind not in _TABLE:
         raise unknown("kind of prediction", kind, KINDS)
     return _TABLE[kind](level)
-
-
-def per_point(value: Tensor, x: Tensor) -> Tensor:
-    """A coefficient (one number, or one a point) ready to multiply points `x` of shape (..., D)."""
-    return value if value.ndim == 0 else value.unsqueeze(-1)
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ class Prediction:
             )
             reasons = [_SINGULAR[k] for k in (self.kind, kind) if k in _SINGULAR]
             raise BadInput(f"no conversion from {self.kind} to {kind} at {where}: {'; '.join(reasons)}")
-        return Prediction(kind, per_point(on_x, x) * x + per_point(on_y, x) * self.value)
+        return Prediction(kind, column(on_x) * x + column(on_y) * self.value)
 
 
 _SINGULAR = {

@@ -95,7 +95,9 @@ class Schedule(ABC):
         on_clock = (t >= 0) & (t <= self.T)
         if not bool(on_clock.all()):
             worst = float(t[~on_clock].flatten()[0])
-            raise BadInput(f"t = {worst:g} is outside the clock of schedule {self.name!r}: t must lie in [0, {self.T:g}]")
+            raise BadInput(
+                f"t = {worst:g} is outside the clock of schedule {self.name!r}: t must lie in [0, {self.T:g}]"
+            )
         return t
 
     def lam(self, t: Tensor | float) -> Tensor:
@@ -357,7 +359,9 @@ class Custom(Schedule):
         alpha, sigma = self.alpha(t), self.sigma(t)
         for symbol, value in (("alpha", alpha), ("sigma", sigma)):
             if value.shape != t.shape:
-                raise BadInput(f"{symbol}_fn must be elementwise: it turned shape {tuple(t.shape)} into {tuple(value.shape)}")
+                raise BadInput(
+                    f"{symbol}_fn must be elementwise: it turned shape {tuple(t.shape)} into {tuple(value.shape)}"
+                )
             if not bool(value.isfinite().all()) or bool((value < 0).any()):
                 raise BadInput(f"{symbol}_fn must be finite and not negative on [0, {self.T:g}]")
         lam = alpha.log() - sigma.log()

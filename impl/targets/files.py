@@ -54,7 +54,9 @@ def _read_numpy(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]
         return loaded
     with loaded:
         if len(loaded.files) != 1:
-            raise BadInput(f"target file {str(path)!r} must hold one array: it holds {', '.join(loaded.files) or 'none'}")
+            raise BadInput(
+                f"target file {str(path)!r} must hold one array: it holds {', '.join(loaded.files) or 'none'}"
+            )
         array: np.ndarray[tuple[int, ...], np.dtype[np.generic]] = loaded[loaded.files[0]]
         return array
 
@@ -101,7 +103,9 @@ def fit(points: Tensor, components: int, name: str = "points") -> GaussianMixtur
     if components < 1:
         raise BadInput(f"components must be at least 1: it is {components}")
     if n < max(2, components):
-        raise BadInput(f"{name} must have at least as many rows as components, and 2: {n} rows, {components} components")
+        raise BadInput(
+            f"{name} must have at least as many rows as components, and 2: {n} rows, {components} components"
+        )
     variances = points.var(0, correction=0)
     if not bool((variances > 0).any()):
         raise BadInput(f"{name} must vary: all {n} rows are the same (use FiniteDataset for a Dirac)")
@@ -115,7 +119,9 @@ def fit(points: Tensor, components: int, name: str = "points") -> GaussianMixtur
             stacklevel=2,
         )
     full = n >= 2 * dimension * components
-    model = Fitted(components, covariance_type="full" if full else "diag", reg_covar=floor, random_state=0, max_iter=200)
+    model = Fitted(
+        components, covariance_type="full" if full else "diag", reg_covar=floor, random_state=0, max_iter=200
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # any mixture will do as a target
         model.fit(points.detach().cpu().numpy())

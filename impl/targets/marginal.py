@@ -30,9 +30,10 @@ from torch import Tensor
 
 from concordant.errors import BadInput
 from concordant.impl import checks
+from concordant.impl.batch import column, generator, inner, normal_like, per_row
 from concordant.impl.predictions import Kind, Prediction, combination
 from concordant.impl.schedules import Level
-from concordant.impl.targets.separation import Direct, column, separation
+from concordant.impl.targets.separation import Direct, separation
 
 if TYPE_CHECKING:
     from concordant.impl.targets.mixture import GaussianMixture
@@ -50,7 +51,7 @@ class View:
     def __init__(self, mixture: GaussianMixture, level: Level, x: Tensor, label: Label = None) -> None:
         mixture = mixture.to(x)
         self.mixture, self.level, self.x = mixture, level, x
-        alpha2, sigma2 = (value**2 if value.ndim == 0 else value.view(1, -1, 1) ** 2 for value in level[:2])
+        alpha2, sigma2 = (inner(value**2) for value in level[:2])
         self.e = mixture.spectrum.unsqueeze(1)  # (K, 1, 1 or D)
         self.v = alpha2 * self.e + sigma2  # (K, 1 or B, 1 or D)
         if bool((self.v.detach() <= 0).any()):
@@ -86,8 +87,7 @@ class View:
         c = combination(kind, self.level)
         if not bool((c.a.isfinite() & c.b_sigma.isfinite()).all()):
             raise BadInput(f"{kind} needs the schedule's derivatives: make this law by target.at(schedule, t)")
-        alpha_a, b_sigma = (value if value.ndim == 0 else value.view(1, -1, 1) for value in (c.a * self.level.alpha, c.b_sigma))
-        return c.a, (alpha_a * self.e + b_sigma) / self.v
+        return c.a, (inner(c.a * self.level.alpha) * self.e + inner(c.b_sigma)) / self.v
 
     def head(self, kind: str) -> Tensor:
         return self.d.combine(self.r, *self.gain(kind))
@@ -104,7 +104,11 @@ class View:
 
     @cached_property
     def direct(self) -> Direct:
-        return self.d if isinstance(self.d, Direct) else Direct(self.x, self.level.alpha, self.mixture.means, self.mixture.basis)
+        return (
+            self.d
+            if isinstance(self.d, Direct)
+            else Direct(self.x, self.level.alpha, self.mixture.means, self.mixture.basis)
+        )
 
     def within(self, a: Tensor) -> Tensor:
         """Σ_k r_k Q_k diag(a_k) Q_kᵀ, of shape (B, D, D)."""
@@ -131,9 +135,8 @@ class View:
         return self.within(gain[1]) - self.between(gain, (torch.zeros_like(self.level.alpha), 1 / self.v))
 
     def covariance(self) -> Tensor:
-        sigma2 = self.level.sigma**2 if self.level.sigma.ndim == 0 else self.level.sigma.view(1, -1, 1) ** 2
         x0 = self.gain("x0")
-        return self.within(self.e * sigma2 / self.v) + self.between(x0, x0)
+        return self.within(self.e * inner(self.level.sigma**2) / self.v) + self.between(x0, x0)
 
 
 class Marginal:
@@ -162,8 +165,8 @@ class Marginal:
         """`fn` of the view from each row of `x`, in passes of bounded size, in the batch shape of `x`."""
         checks.points(x, self.mixture.dimension)
         batch = x.shape[:-1]
-        level = Level(*(_per_row("t", value.to(x), batch) for value in self.level))
-        label = _per_row("label", label, batch) if isinstance(label, Tensor) else label
+        level = Level(*(per_row("t", value.to(x), batch) for value in self.level))
+        label = per_row("label", label, batch) if isinstance(label, Tensor) else label
         rows = x.reshape(-1, x.shape[-1])
         size = max(1, ROWS // max(self.mixture.components, self.mixture.dimension))
         results = [
@@ -236,20 +239,7 @@ class Marginal:
 
     def sample(self, n: int, seed: int | torch.Generator | None = None) -> Tensor:
         """n independent samples of p_t, of shape (n, D)."""
-        noise = checks.generator(seed, self.mixture.means.device)
-        x0 = self.mixture.sample(n, noise)
+        random = generator(seed, self.mixture.means.device)
+        x0 = self.mixture.sample(n, random)
         level = self.level.to(x0)
-        eps = torch.randn(x0.shape, generator=noise, dtype=x0.dtype, device=x0.device)
-        return column(level.alpha) * x0 + column(level.sigma) * eps
-
-
-def _per_row(name: str, value: Tensor, batch: torch.Size) -> Tensor:
-    """() stays (); anything else is broadcast to the batch and laid out in rows."""
-    if value.ndim == 0:
-        return value
-    try:
-        return value.expand(batch).reshape(-1)
-    except RuntimeError:
-        raise BadInput(
-            f"{name} must be one number, or broadcast to the shape {tuple(batch)} of the batch: it has {tuple(value.shape)}"
-        ) from None
+        return column(level.alpha) * x0 + column(level.sigma) * normal_like(x0, random)

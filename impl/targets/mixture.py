@@ -12,7 +12,9 @@ from torch import Tensor
 
 from concordant.errors import BadInput
 from concordant.impl import checks
+from concordant.impl.batch import generator, normal_like
 from concordant.impl.checks import Array
+from concordant.impl.predictions import Kind, Predictor
 from concordant.impl.schedules import Level, Schedule, as_time
 from concordant.impl.targets.marginal import Marginal
 
@@ -130,6 +132,10 @@ class GaussianMixture:
         unknown = torch.full_like(alpha, math.nan)
         return Marginal(self, Level(alpha, sigma, unknown, unknown, unknown))
 
+    def predictor(self, schedule: Schedule, kind: Kind = "x0") -> Predictor:
+        """The exact prediction of a kind, to put where a network goes."""
+        return lambda x, t: self.at(schedule, t).predict(x, kind)
+
     def log_given(self, label: int | Tensor) -> Tensor:
         """log P(k | label)/w_k: -inf for components without the label, else -log P(label).  Shape (K, 1) or (K, B)."""
         if self.labels is None:
@@ -189,7 +195,7 @@ class GaussianMixture:
         """n independent samples (n, D) with the component that each came from (n,)."""
         if n < 0:
             raise BadInput(f"n must not be negative: it is {n}")
-        random = checks.generator(seed, self.means.device)
+        random = generator(seed, self.means.device)
         k = torch.multinomial(self.weights, n, replacement=True, generator=random) if n else torch.zeros(0).long()
         noise = torch.randn((n, self.dimension), generator=random, dtype=self.means.dtype, device=self.means.device)
         x = self.spectrum[k].sqrt() * noise
@@ -205,15 +211,14 @@ class GaussianMixture:
         times = schedule.check(checks.real("times", times, (None,)))
         if bool((times.diff() <= 0).any()):
             raise BadInput("times must rise")
-        random = checks.generator(seed, self.means.device)
+        random = generator(seed, self.means.device)
         x, alpha, variance = self.sample(n, random), as_time(1.0), as_time(0.0)
         path = []
         for t in times:
             next_alpha, next_variance = schedule.alpha(t), schedule.sigma(t) ** 2
             ratio = next_alpha / alpha
             added = (next_variance - ratio**2 * variance).clamp_min(0).sqrt()
-            noise = torch.randn(x.shape, generator=random, dtype=x.dtype, device=x.device)
-            x = ratio.to(x) * x + added.to(x) * noise
+            x = ratio.to(x) * x + added.to(x) * normal_like(x, random)
             alpha, variance = next_alpha, next_variance
             path.append(x)
         return torch.stack(path)
@@ -267,7 +272,9 @@ def _factor(c: Tensor, components: int, dimension: int) -> tuple[Tensor, Tensor 
     elif c.shape == (components, dimension, dimension):
         scale = c.abs().amax((-1, -2), keepdim=True)
         if bool(((c - c.mT).abs() > 1e-8 * scale).any()):
-            raise BadInput("covariances must be symmetric: C and its transpose differ by more than 1e-8 of its largest entry")
+            raise BadInput(
+                "covariances must be symmetric: C and its transpose differ by more than 1e-8 of its largest entry"
+            )
         spectrum, basis = torch.linalg.eigh((c.double() + c.double().mT) / 2)
         rounding = 64 * torch.finfo(c.dtype).eps * dimension * spectrum.abs().amax(-1, keepdim=True)
         spectrum = torch.where((spectrum < 0) & (spectrum >= -rounding), 0.0, spectrum)

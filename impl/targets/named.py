@@ -40,7 +40,8 @@ def _random(*shape: int, seed: int) -> Tensor:
 def rotation(dimension: int, seed: int) -> Tensor:
     """A fixed orthogonal matrix, Haar distributed over seeds."""
     q, r = torch.linalg.qr(_random(dimension, dimension, seed=seed))
-    return q * r.diagonal().sign()
+    signs: Tensor = r.diagonal().sign()
+    return q * signs
 
 
 def rotated_product(core: GaussianMixture, rest_mean: Tensor, rest_variances: Tensor, seed: int) -> GaussianMixture:
@@ -90,7 +91,9 @@ def _thin() -> GaussianMixture:
 
 def _five() -> GaussianMixture:
     core = GaussianMixture(
-        [0.45, 0.35, 0.2], _tensor([[-1.5, 0.0], [1.0, 1.0], [0.8, -1.6]]), _tensor([[0.3, 0.1], [0.15, 0.4], [0.2, 0.2]])
+        [0.45, 0.35, 0.2],
+        _tensor([[-1.5, 0.0], [1.0, 1.0], [0.8, -1.6]]),
+        _tensor([[0.3, 0.1], [0.15, 0.4], [0.2, 0.2]]),
     )
     return rotated_product(core, _tensor([0.5, -1.0, 0.0]), _tensor([0.2, 1.5, 0.7]), seed=5)
 
@@ -124,9 +127,7 @@ NAMED: dict[str, Named] = {
         "modes that no sampler may mix; log-sum-exp that underflows",
     ),
     "nearly-equal": Named(
-        lambda: GaussianMixture(
-            [0.2, 0.3, 0.5], _tensor([[1.0], [1.001], [0.9995]]), _tensor([0.5, 0.5001, 0.4998])
-        ),
+        lambda: GaussianMixture([0.2, 0.3, 0.5], _tensor([[1.0], [1.001], [0.9995]]), _tensor([0.5, 0.5001, 0.4998])),
         "cancellation between components that all but coincide",
     ),
     "unequal": Named(

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from concordant.errors import BadInput
 from concordant.impl import checks
+from concordant.impl.batch import generator, inner, per_row
 from concordant.impl.schedules import Level
-from concordant.impl.targets.marginal import Label, View, _per_row
+from concordant.impl.targets.marginal import Label, View
 
 if TYPE_CHECKING:
     from concordant.impl.targets.marginal import Marginal
@@ -35,18 +36,20 @@ class Reverse:
     def __init__(self, marginal: Marginal, x: Tensor, to: Level | None, label: Label) -> None:
         checks.points(x, marginal.mixture.dimension)
         self.batch, self.dimension = x.shape[:-1], x.shape[-1]
-        t = Level(*(_per_row("t", value.to(x), self.batch) for value in marginal.level))
-        label = _per_row("label", label, self.batch) if isinstance(label, Tensor) else label
+        t = Level(*(per_row("t", value.to(x), self.batch) for value in marginal.level))
+        label = per_row("label", label, self.batch) if isinstance(label, Tensor) else label
         self.view = View(marginal.mixture, t, x.reshape(-1, self.dimension), label)
         if to is None:
             self.alpha_s, sigma_s = torch.ones_like(t.alpha), torch.zeros_like(t.sigma)
         else:
-            self.alpha_s, sigma_s = (_per_row("s", value.to(x), self.batch) for value in to[:2])
+            self.alpha_s, sigma_s = (per_row("s", value.to(x), self.batch) for value in to[:2])
         ratio = t.alpha / self.alpha_s
         tau2 = t.sigma**2 - (ratio * sigma_s) ** 2
         if not bool((tau2 > 0).all()) or not bool((self.alpha_s > 0).all()):
-            raise BadInput("s must come before t: the signal-to-noise ratio at s must be larger than at t, and alpha_s > 0")
-        ratio, tau2, alpha2, sigma2 = (_inner(c) for c in (ratio, tau2, self.alpha_s**2, sigma_s**2))
+            raise BadInput(
+                "s must come before t: the signal-to-noise ratio at s must be larger than at t, and alpha_s > 0"
+            )
+        ratio, tau2, alpha2, sigma2 = (inner(c) for c in (ratio, tau2, self.alpha_s**2, sigma_s**2))
         shrink = (alpha2 * self.view.e + sigma2) / self.view.v  # v_s/v_t
         self.gain, self.variance = ratio * shrink, shrink * tau2
 
@@ -87,7 +90,7 @@ class Reverse:
     def sample(self, n: int, seed: int | torch.Generator | None = None) -> Tensor:
         """n samples of x_s for each point of the batch, of shape (n, ..., D)."""
         view = self.view
-        random = checks.generator(seed, view.x.device)
+        random = generator(seed, view.x.device)
         size = (n, len(view.x), self.dimension)
         chosen = torch.multinomial(view.r.T, n, replacement=True, generator=random).T  # (n, B)
         noise = torch.randn(size, generator=random, dtype=view.x.dtype, device=view.x.device)
@@ -106,11 +109,5 @@ class Reverse:
         return out.reshape(n, *self.batch, self.dimension)
 
 
-def _inner(value: Tensor) -> Tensor:
-    """() stays (); (B,) becomes (1, B, 1), ready to meet coefficients of shape (K, B, D)."""
-    return value if value.ndim == 0 else value.view(1, -1, 1)
-
-
 def _rows(c: Tensor, rows: Tensor) -> Tensor:
     return c if c.shape[1] == 1 else c[:, rows]
-

@@ -23,6 +23,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from concordant.impl.batch import column, norm
+
 #: Floating-point numbers that one block of differences may hold.
 BLOCK = 1 << 20
 
@@ -142,15 +144,6 @@ def separation(
         if bool(radius**2 <= GATE * x.shape[-1] * variances.detach().min()):
             return expanded
     return Direct(x, alpha, means, basis)
-
-
-def norm(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x, dim=-1)
-
-
-def column(value: Tensor) -> Tensor:
-    """() stays (), (B,) becomes (B, 1)."""
-    return value if value.ndim == 0 else value.unsqueeze(-1)
 
 
 def subtract(x: Tensor, alpha: Tensor, m: Tensor) -> Tensor:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from concordant.impl.schedules import Level
-from concordant.impl.targets import GaussianMixture, Marginal
 from mpmath import mp, mpf
 from torch import Tensor
+
+from concordant.impl.schedules import Level
+from concordant.impl.targets import GaussianMixture, Marginal
 
 #: The bound that `Marginal`'s docstring states, in units of eps·(D + q)·κ.
 BOUND = 10
@@ -61,8 +62,22 @@ def exact(mixture: GaussianMixture, covariances: Tensor, alpha: float, sigma: fl
             log_det, trace = mp.log(mp.det(v)), sum(inverse[i, i] for i in range(dimension))
             shrunk = list(a * (matrix * mp.matrix(u)))
         quadratic = sum(p * q for p, q in zip(d, u, strict=True))
-        terms = [mp.log(mpf(float(mixture.weights[k]))), -quadratic / 2, -log_det / 2, -dimension * mp.log(2 * mp.pi) / 2]
-        parts.append((sum(terms), sum(abs(t) for t in terms), u, [m + h for m, h in zip(mean, shrunk, strict=True)], trace, quadratic))
+        terms = [
+            mp.log(mpf(float(mixture.weights[k]))),
+            -quadratic / 2,
+            -log_det / 2,
+            -dimension * mp.log(2 * mp.pi) / 2,
+        ]
+        parts.append(
+            (
+                sum(terms),
+                sum(abs(t) for t in terms),
+                u,
+                [m + h for m, h in zip(mean, shrunk, strict=True)],
+                trace,
+                quadratic,
+            )
+        )
     top = max(p[0] for p in parts)
     r = [mp.exp(p[0] - top) for p in parts]
     total = sum(r)
@@ -86,7 +101,7 @@ def exact(mixture: GaussianMixture, covariances: Tensor, alpha: float, sigma: fl
         x0_scale + mp.norm(point) * min(1, abs(a) / mp.sqrt(s2)),
         squares - norm2 - trace,
         squares + norm2 + trace,
-        float(sum(q*p[5] for q, p in zip(r, parts, strict=True))),
+        float(sum(q * p[5] for q, p in zip(r, parts, strict=True))),
     )
 
 
@@ -95,7 +110,9 @@ def make(kind: str, components: int, dimension: int, spread: float, seed: int, d
     means = spread * torch.randn(components, dimension, generator=g, dtype=torch.float64)
     weights = torch.softmax(2 * torch.randn(components, generator=g, dtype=torch.float64), 0)
     widths = torch.rand(components, dimension, generator=g, dtype=torch.float64) ** 2 + 1e-3
-    factor = torch.randn(components, dimension, 4 if kind == "singular" else dimension, generator=g, dtype=torch.float64)
+    factor = torch.randn(
+        components, dimension, 4 if kind == "singular" else dimension, generator=g, dtype=torch.float64
+    )
     covariances = {
         "dirac": torch.zeros(()),
         "isotropic": widths[:, 0],
@@ -115,7 +132,9 @@ def errors(case: Case, alpha: float, sigma: float, seed: int = 0) -> dict[str, f
     p = Marginal(mixture, level)
     widths = level.alpha**2 * mixture.spectrum + level.sigma**2
     condition = 1.0 if mixture.basis is None else float(widths.max() / widths.min())
-    x = torch.cat([p.sample(3, seed=seed), alpha * means[:1], alpha * means[:2].mean(0, keepdim=True), 3 * p.sample(1, seed=1)])
+    x = torch.cat(
+        [p.sample(3, seed=seed), alpha * means[:1], alpha * means[:2].mean(0, keepdim=True), 3 * p.sample(1, seed=1)]
+    )
     got = {"log_prob": p.log_prob(x), "score": p.score(x), "x0": p.x0(x), "divergence": p.divergence(x)}
     worst = dict.fromkeys(got, 0.0)
     for i, point in enumerate(x):
@@ -140,12 +159,19 @@ SHAPES = [
     ("singular", 3, 12),
     ("isotropic", 3, 784),
 ]
-DTYPES = pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+#: Left out: at σ = 1e-6 a singular matrix rounded to float32 is no covariance at all; and 784 dimensions at some levels,
+#: where 50 digits take seconds.
+CELLS = [
+    pytest.param(shape, level, dtype, id=f"{shape}-{level}-{str(dtype)[6:]}")
+    for shape in SHAPES
+    for level in LEVELS
+    for dtype in (torch.float64, torch.float32)
+    if not (shape[0] == "singular" and dtype == torch.float32 and level[1] < 1e-3)
+    and not (shape[2] == 784 and level not in LEVELS[1:4])
+]
 
 
-@pytest.mark.parametrize("level", LEVELS, ids=str)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@DTYPES
+@pytest.mark.parametrize(("shape", "level", "dtype"), CELLS)
 def test_against_mpmath(shape: tuple[str, int, int], level: tuple[float, float], dtype: torch.dtype) -> None:
     found = errors(make(*shape, spread=2.0, seed=1, dtype=dtype), *level)
     assert max(found.values()) <= BOUND, found
@@ -168,7 +194,7 @@ def test_the_bound_is_not_idle() -> None:
     """Products without exact differences fail it where they should: at small σ."""
     from concordant.impl.targets import separation
 
-    case = make("isotropic", 5, 2, spread=2.0, seed=1, dtype=torch.float64)
+    case = make("dirac", 5, 2, spread=2.0, seed=1, dtype=torch.float64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(separation, "GATE", float("inf"))
         assert max(errors(case, 1.0, 1e-4).values()) > BOUND

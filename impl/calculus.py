@@ -1,0 +1,109 @@
+"""Differential equations and divergences, as all formulations use them.
+
+`solve` is the reference: scipy's eighth-order Runge-Kutta with error control.  `euler`, `heun` and `euler_maruyama` are the
+plain methods on a given grid of times.  `divergence` differentiates a field exactly, `hutchinson` estimates its trace.
+
+A field is a function of points x (..., D) and one time t (a tensor of shape ()), with values of the shape of x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from concordant.errors import BadInput
+
+Field = Callable[[Tensor, Tensor], Tensor]
+
+
+def solve(field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-10, atol: float = 1e-12) -> Tensor:
+    """x(end) for dx/dt = field(x, t), x(start) = x, to the given tolerances (forwards or backwards in time).
+
+    The state may have any shape; one step size serves the whole batch.  Not differentiable.  Raises `ArithmeticError` if
+    the solver gives up or meets a value that is not finite.
+
+    >>> decay = lambda x, t: -x
+    >>> solve(decay, torch.ones(1, dtype=torch.float64), 0.0, 1.0)
+    tensor([0.3679], dtype=torch.float64)
+    """
+    from scipy.integrate import solve_ivp
+
+    def flat(t: float, y: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        state = torch.from_numpy(y).to(x).reshape(x.shape)
+        value = field(state, torch.tensor(t, dtype=x.dtype, device=x.device))
+        if not bool(value.isfinite().all()):
+            raise ArithmeticError(f"the field is not finite at t = {t:g}")
+        result: np.ndarray[Any, np.dtype[np.float64]] = value.detach().to("cpu", torch.float64).reshape(-1).numpy()
+        return result
+
+    y0 = x.detach().to("cpu", torch.float64).reshape(-1).numpy()
+    solution = solve_ivp(flat, (start, end), y0, method="DOP853", rtol=max(rtol, 3e-14), atol=atol, t_eval=[end])
+    if not solution.success:
+        raise ArithmeticError(f"no solution from t = {start:g} to {end:g}: {solution.message}")
+    return torch.from_numpy(solution.y[:, -1].copy()).to(x).reshape(x.shape)
+
+
+def euler(field: Field, x: Tensor, times: Tensor) -> Tensor:
+    """Euler's method:  x_{n+1} = x_n + h field(x_n, t_n) along `times`.  Global order 1."""
+    for t, h in zip(times[:-1], times.diff(), strict=True):
+        x = x + h * field(x, t)
+    return x
+
+
+def heun(field: Field, x: Tensor, times: Tensor) -> Tensor:
+    """Heun's method: Euler's step, then the mean of the slopes at its two ends.  Global order 2."""
+    for t, s, h in zip(times[:-1], times[1:], times.diff(), strict=True):
+        slope = field(x, t)
+        x = x + h * (slope + field(x + h * slope, s)) / 2
+    return x
+
+
+def euler_maruyama_step(drift: Tensor, diffusion: Tensor, x: Tensor, h: Tensor, noise: Tensor) -> Tensor:
+    """x + h drift + √|h| g noise.  Backwards in time h is negative and the noise's variance still g²|h|."""
+    return x + h * drift + h.abs().sqrt() * diffusion * noise
+
+
+def divergence(field: Field, x: Tensor, t: Tensor) -> Tensor:
+    """∇·field by automatic differentiation, D passes, of shape (...).
+
+    >>> divergence(lambda x, t: x**2, torch.tensor([1.0, 3.0]), torch.tensor(0.0))
+    tensor(8.)
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = field(x, t)
+        if not value.requires_grad:  # a field that does not depend on x
+            return x.new_zeros(x.shape[:-1])
+        rows = [torch.autograd.grad(value[..., i].sum(), x, retain_graph=True)[0][..., i] for i in range(x.shape[-1])]
+    return torch.stack(rows).sum(0).detach()
+
+
+def hutchinson(field: Field, x: Tensor, t: Tensor, probes: Tensor) -> Tensor:
+    """Unbiased estimate of ∇·field: the mean over probes v (n, ..., D) with E[v vᵀ] = I of vᵀ(∇field)v, of shape (...)."""
+    if probes.shape[1:] != x.shape:
+        raise BadInput(f"probes must have shape (n, {', '.join(map(str, x.shape))}): it has {tuple(probes.shape)}")
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = field(x, t)
+        products = [(torch.autograd.grad(value, x, v, retain_graph=True)[0] * v).sum(-1) for v in probes]
+    return torch.stack(products).mean(0).detach()
+
+
+def log_density_along(
+    field: Field, trace: Field, x: Tensor, start: float, end: float, rtol: float = 1e-9, atol: float = 1e-11
+) -> tuple[Tensor, Tensor]:
+    """Follow dx/dt = field from `start` to `end` with the integral of its divergence `trace(x, t)` (...).
+
+    Returns x(end) and ∫ ∇·field dt over the way; then log p_start(x) = log p_end(x(end)) + ∫_start^end ∇·field dt.
+    """
+
+    def augmented(state: Tensor, t: Tensor) -> Tensor:
+        here = state[..., :-1]
+        return torch.cat([field(here, t), trace(here, t).unsqueeze(-1)], -1)
+
+    state = solve(augmented, torch.cat([x, torch.zeros_like(x[..., :1])], -1), start, end, rtol, atol)
+    return state[..., :-1], state[..., -1]

@@ -1,0 +1,162 @@
+"""Score SDE: the forward process as a stochastic differential equation, its reversal, and its probability flow.
+
+In the terms of Song et al. 2021, for the linear SDEs whose kernels are N(α_t x_0, σ_t² I):
+
+    dx = f(t) x dt + g(t) dw                                       forward, their (5)
+    dx = [f x - g² ∇log p_t] dt + g dw̄,  t from T to 0             reverse (Anderson 1982), their (6)
+    dx/dt = f x - ½ g² ∇log p_t                                    probability flow, their (13)
+    dx = [f x - ½(g² + γ²) ∇log p_t] dt + γ dw̄                     the family between and beyond: γ = g, γ = 0
+
+    log p_0(x_0) = log p_T(x_T) + ∫_0^T ∇·(f x - ½ g² ∇log p_t) dt   along the flow, their (39)
+
+Backwards in time a step h is negative and its noise has variance γ²|h|.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from concordant.errors import BadInput
+from concordant.impl import calculus
+from concordant.impl.batch import column, generator, norm, normal_like
+from concordant.impl.calculus import Field, euler_maruyama_step
+from concordant.impl.predictions import Predictor, predict
+from concordant.impl.schedules import Schedule
+from concordant.impl.score import langevin_step
+
+
+class LinearSDE:
+    """The linear SDE of a schedule.  `model` is any predictor on the schedule's clock."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    def drift(self, x: Tensor, t: Tensor) -> Tensor:
+        """f(t) x."""
+        return column(self.schedule.f(t).to(x)) * x
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        """g(t)."""
+        return self.schedule.g2(t).sqrt()
+
+    def score(self, model: Predictor, x: Tensor, t: Tensor) -> Tensor:
+        return predict(model, self.schedule, x, t, "score")
+
+    def reverse_drift(self, model: Predictor, x: Tensor, t: Tensor, gamma: Tensor | None = None) -> Tensor:
+        """f x - ½(g² + γ²) s, the drift on the original clock; γ = g unless given."""
+        g2 = column(self.schedule.g2(t).to(x))
+        gamma2 = g2 if gamma is None else column(gamma.to(x)) ** 2
+        return self.drift(x, t) - (g2 + gamma2) / 2 * self.score(model, x, t)
+
+    def ode_drift(self, model: Predictor, x: Tensor, t: Tensor) -> Tensor:
+        """f x - ½ g² s, the velocity of the probability flow."""
+        return self.reverse_drift(model, x, t, torch.zeros_like(t))
+
+    # ---------------------------------------------------------------- steps
+    def forward_step(self, x: Tensor, t: Tensor, h: Tensor, noise: Tensor) -> Tensor:
+        """Euler-Maruyama forwards: x + f x h + g √h noise."""
+        return euler_maruyama_step(self.drift(x, t), self.diffusion(t).to(x), x, h, noise)
+
+    def reverse_step(self, model: Predictor, x: Tensor, t: Tensor, h: Tensor, noise: Tensor) -> Tensor:
+        """Euler-Maruyama backwards, h < 0: x + [f x - g² s] h + g √|h| noise."""
+        return euler_maruyama_step(self.reverse_drift(model, x, t), self.diffusion(t).to(x), x, h, noise)
+
+    def corrector_size(self, score_norm: Tensor, noise_norm: Tensor, r: float) -> Tensor:
+        """η = 2 (r |z|/|s|)² from norms averaged over the batch: their algorithm 4, where η is ε (and α = 1)."""
+        return 2 * (r * noise_norm / score_norm) ** 2
+
+    def corrector_step(self, model: Predictor, x: Tensor, t: Tensor, r: float, noise: Tensor) -> Tensor:
+        """One Langevin step at fixed t whose size holds the signal-to-noise ratio r between its two terms."""
+        s = self.score(model, x, t)
+        eta = self.corrector_size(norm(s).mean(), norm(noise).mean(), r)
+        return langevin_step(x, s, eta, noise)
+
+    # ---------------------------------------------------------------- samplers
+    def times(self, steps: int, last: float, first: float | None = None) -> Tensor:
+        """`steps` equal steps backwards from `first` (T) to `last`."""
+        if steps < 1:
+            raise BadInput(f"steps must be at least 1: it is {steps}")
+        first = self.schedule.T if first is None else first
+        return self.schedule.check(torch.linspace(first, last, steps + 1, dtype=torch.float64))
+
+    @torch.no_grad()
+    def sample(
+        self,
+        model: Predictor,
+        x: Tensor,
+        times: Tensor,
+        corrector: float | None = None,
+        seed: int | torch.Generator | None = None,
+    ) -> Tensor:
+        """Samples by the reverse SDE along falling `times`, from x at the first; with `corrector` = r after each step,
+        a Langevin step (predictor-corrector)."""
+        random = generator(seed, x.device)
+        for t, s in zip(times[:-1], times[1:], strict=True):
+            x = self.reverse_step(model, x, t, s - t, normal_like(x, random))
+            if corrector is not None:
+                x = self.corrector_step(model, x, s, corrector, normal_like(x, random))
+        return x
+
+    def flow(
+        self,
+        model: Predictor,
+        x: Tensor,
+        start: float,
+        end: float,
+        method: Literal["reference", "euler", "heun"] = "reference",
+        steps: int = 50,
+    ) -> Tensor:
+        """x(end) of the probability flow from x(start) = x, by the reference solver or by a plain method in equal steps."""
+
+        def field(y: Tensor, t: Tensor) -> Tensor:
+            return self.ode_drift(model, y, t)
+
+        if method == "reference":
+            return calculus.solve(field, x, start, end)
+        times = torch.linspace(start, end, steps + 1, dtype=x.dtype, device=x.device)
+        methods = {"euler": calculus.euler, "heun": calculus.heun}
+        if method not in methods:
+            raise BadInput(f"method must be 'reference', 'euler' or 'heun': it is {method!r}")
+        return methods[method](field, x, times)
+
+    def log_likelihood(
+        self,
+        model: Predictor,
+        x: Tensor,
+        start: float,
+        end: float | None = None,
+        divergence: Field | Literal["exact", "hutchinson"] = "exact",
+        probes: int = 1,
+        seed: int | torch.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The end point x_T of the flow and Δ = ∫ ∇·v dt, so that log p_start(x) = log p_T(x_T) + Δ.
+
+        log p_T is the caller's to give: the exact marginal where it is known, else a prior, whose mismatch then enters.
+        The divergence of the velocity is exact (D backward passes), Hutchinson's estimate with fixed Rademacher probes, or
+        a function (x, t) of the caller's.
+        """
+
+        def field(y: Tensor, t: Tensor) -> Tensor:
+            return self.ode_drift(model, y, t)
+
+        random = generator(seed, x.device)
+        signs = torch.randint(0, 2, (probes, *x.shape), generator=random, device=x.device).to(x) * 2 - 1
+
+        def trace(y: Tensor, t: Tensor) -> Tensor:
+            if callable(divergence):
+                return divergence(y, t)
+            if divergence == "exact":
+                return calculus.divergence(field, y, t)
+            return calculus.hutchinson(field, y, t, signs)
+
+        return calculus.log_density_along(field, trace, x, start, self.schedule.T if end is None else end)
+
+
+def log_prior(x: Tensor, sigma: Tensor | float) -> Tensor:
+    """log N(x; 0, σ² I), of shape (...): the prior that samplers start from, with σ = σ_T."""
+    sigma = torch.as_tensor(sigma).to(x)
+    return -(x / sigma).square().sum(-1) / 2 - x.shape[-1] * (sigma.log() + math.log(2 * math.pi) / 2)
