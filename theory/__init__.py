@@ -1,1 +1,1 @@
-"""."""
+"""What is claimed, and why: the registry of claims, and in time their derivations."""
