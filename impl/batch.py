@@ -40,6 +40,15 @@ def norm(x: Tensor) -> Tensor:
     return result
 
 
+def f64(value: object) -> Tensor:
+    """A float64 tensor of the given numbers (torch.tensor alone would round them to float32).
+
+    >>> f64(0.1).item()
+    0.1
+    """
+    return torch.as_tensor(value, dtype=torch.float64)
+
+
 def generator(seed: int | torch.Generator | None, device: torch.device) -> torch.Generator:
     """A random generator: the given one, a fresh one with the given seed, or one seeded by the system."""
     if isinstance(seed, torch.Generator):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from concordant.errors import BadInput
+from concordant.impl.batch import column
 
 Field = Callable[[Tensor, Tensor], Tensor]
 
@@ -63,8 +64,12 @@ def heun(field: Field, x: Tensor, times: Tensor) -> Tensor:
 
 
 def euler_maruyama_step(drift: Tensor, diffusion: Tensor, x: Tensor, h: Tensor, noise: Tensor) -> Tensor:
-    """x + h drift + √|h| g noise.  Backwards in time h is negative and the noise's variance still g²|h|."""
-    return x + h * drift + h.abs().sqrt() * diffusion * noise
+    """x + h drift + √|h| g noise.  Backwards in time h is negative and the noise's variance still g²|h|.
+
+    h and g are one number, or one a point.
+    """
+    h, diffusion = h.to(x), diffusion.to(x)
+    return x + column(h) * drift + column(h.abs().sqrt() * diffusion) * noise
 
 
 def divergence(field: Field, x: Tensor, t: Tensor) -> Tensor:

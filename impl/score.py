@@ -135,6 +135,6 @@ class NCSN:
 
 
 def langevin_step(x: Tensor, score: Tensor, eta: Tensor | float, z: Tensor) -> Tensor:
-    """x + η ∇log p(x) + √(2η) z: a step of the unadjusted Langevin algorithm."""
-    eta = torch.as_tensor(eta).to(x)
-    return x + eta * score + (2 * eta).sqrt() * z
+    """x + η ∇log p(x) + √(2η) z: a step of the unadjusted Langevin algorithm.  η is one number, or one a point."""
+    eta = torch.as_tensor(eta, dtype=x.dtype, device=x.device)
+    return x + column(eta) * score + column((2 * eta).sqrt()) * z

@@ -59,11 +59,11 @@ class LinearSDE:
     # ---------------------------------------------------------------- steps
     def forward_step(self, x: Tensor, t: Tensor, h: Tensor, noise: Tensor) -> Tensor:
         """Euler-Maruyama forwards: x + f x h + g √h noise."""
-        return euler_maruyama_step(self.drift(x, t), self.diffusion(t).to(x), x, h, noise)
+        return euler_maruyama_step(self.drift(x, t), self.diffusion(t), x, h, noise)
 
     def reverse_step(self, model: Predictor, x: Tensor, t: Tensor, h: Tensor, noise: Tensor) -> Tensor:
         """Euler-Maruyama backwards, h < 0: x + [f x - g² s] h + g √|h| noise."""
-        return euler_maruyama_step(self.reverse_drift(model, x, t), self.diffusion(t).to(x), x, h, noise)
+        return euler_maruyama_step(self.reverse_drift(model, x, t), self.diffusion(t), x, h, noise)
 
     def corrector_size(self, score_norm: Tensor, noise_norm: Tensor, r: float) -> Tensor:
         """η = 2 (r |z|/|s|)² from norms averaged over the batch: their algorithm 4, where η is ε (and α = 1)."""
@@ -74,6 +74,23 @@ class LinearSDE:
         s = self.score(model, x, t)
         eta = self.corrector_size(norm(s).mean(), norm(noise).mean(), r)
         return langevin_step(x, s, eta, noise)
+
+    # ---------------------------------------------------------------- losses
+    def dsm_loss(self, model: Predictor, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """½ |s(x_t, t) - ∇log p_t(x_t | x_0)|², of shape (...), with ∇log p_t(x_t | x_0) = -ε/σ.  Their (7) at one t."""
+        level = self.schedule.at(t).to(x0)
+        x = column(level.alpha) * x0 + column(level.sigma) * noise
+        return (self.score(model, x, t) + noise / column(level.sigma)).square().sum(-1) / 2
+
+    def bound_rate(self, model: Predictor, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """The integrand of the bound on the reverse SDE's likelihood, of shape (...) (Song, Durkan et al. 2021, (11)):
+
+        -log p(x_0) ≤ -E log prior(x_T) + ∫ E[rate] dt,   rate = ½ g² (|s + ε/σ|² - |ε/σ|²) - D f.
+        """
+        level = self.schedule.at(t).to(x0)
+        exact = (noise / column(level.sigma)).square().sum(-1) / 2
+        drift = x0.shape[-1] * self.schedule.f(t).to(x0)
+        return self.schedule.g2(t).to(x0) * (self.dsm_loss(model, x0, noise, t) - exact) - drift
 
     # ---------------------------------------------------------------- samplers
     def times(self, steps: int, last: float, first: float | None = None) -> Tensor:
@@ -158,5 +175,5 @@ class LinearSDE:
 
 def log_prior(x: Tensor, sigma: Tensor | float) -> Tensor:
     """log N(x; 0, σ² I), of shape (...): the prior that samplers start from, with σ = σ_T."""
-    sigma = torch.as_tensor(sigma).to(x)
+    sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
     return -(x / sigma).square().sum(-1) / 2 - x.shape[-1] * (sigma.log() + math.log(2 * math.pi) / 2)

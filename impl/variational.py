@@ -46,12 +46,9 @@ class DDPM:
         if not len(self.beta) or bool(((self.beta <= 0) | (self.beta > 1)).any()):
             raise BadInput("beta must hold at least one variance, each in (0, 1]")
         self.steps = len(self.beta)
-        self.alpha_bar = torch.cat([self.beta.new_ones(1), torch.cumprod(1 - self.beta, 0)])  # ᾱ_0 … ᾱ_L
-        # 1 - ᾱ_i by its own recursion, which does not cancel: 1 - ᾱ_i = (1-β_i)(1-ᾱ_{i-1}) + β_i
-        noise = [self.beta.new_zeros(())]
-        for beta_i in self.beta:
-            noise.append((1 - beta_i) * noise[-1] + beta_i)
-        self.noise = torch.stack(noise)
+        log_alpha_bar = torch.cat([self.beta.new_zeros(1), torch.log1p(-self.beta).cumsum(0)])
+        self.alpha_bar = log_alpha_bar.exp()  # ᾱ_0 … ᾱ_L
+        self.noise = -torch.expm1(log_alpha_bar)  # 1 - ᾱ_i, without cancellation
         default = torch.arange(1, self.steps + 1) / self.steps
         self.times = checks.real("times", default.to(self.beta) if times is None else times, (self.steps,))
 

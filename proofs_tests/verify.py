@@ -1,0 +1,117 @@
+"""`concordant verify`: resolve what was asked for, run it, make the ledger."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from concordant.errors import BadInput, unknown
+from concordant.impl.schedules import SCHEDULES, schedule
+from concordant.impl.targets import NAMED, GaussianMixture, target
+from concordant.impl.targets.files import FloorWarning, load
+from concordant.proofs_tests import ledger
+from concordant.proofs_tests.agreements import AGREEMENTS
+from concordant.proofs_tests.covering import BREAK_SCHEDULES, BREAK_TARGETS, Design, break_cell, cells
+from concordant.proofs_tests.run import Result, Setting, Task, run
+from concordant.theory import registry
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+#: Left out of the quick design, since they take seconds to make.
+SLOW_TARGETS = ("digits",)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; empty sequences mean all.  Targets are names or paths."""
+
+    targets: Sequence[str] = ()
+    components: int = 5
+    schedules: Sequence[str] = ()
+    claims: Sequence[str] = ()
+    seed: int = 0
+    dtype: str = "float64"
+    design: Design = "default"
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run."""
+
+    tasks: list[Task]
+    setting: Setting
+    possible: int
+    claims: list[registry.Claim]
+    notes: list[str]
+
+
+def is_path(name: str) -> bool:
+    """Whether a target's name means a file."""
+    return name not in NAMED and (Path(name).suffix != "" or os.sep in name)
+
+
+def _targets(request: Request) -> tuple[dict[str, GaussianMixture], list[str]]:
+    """The targets by name, and warnings about them in words."""
+    names = list(request.targets) or [n for n in NAMED if request.design != "quick" or n not in SLOW_TARGETS]
+    made: dict[str, GaussianMixture] = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FloorWarning)
+        for name in names:
+            if is_path(name):
+                made[Path(name).name] = load(name, request.components)
+            else:
+                made[name] = target(name)
+    return made, [str(w.message) for w in caught if issubclass(w.category, FloorWarning)]
+
+
+def plan(request: Request) -> Plan:
+    """Resolve a request.  Raises `BadInput` before any work is done."""
+    if request.dtype not in DTYPES:
+        raise unknown("dtype", request.dtype, DTYPES)
+    claims = list({c.slug: c for c in map(registry.claim, request.claims)}.values()) or list(registry.claims().values())
+    schedules = {name: schedule(name) for name in request.schedules or SCHEDULES}
+    for name in request.targets:
+        if not is_path(name) and name not in NAMED:
+            raise unknown("target", name, NAMED)
+    targets, notes = _targets(request)
+    wanted, dtype = {claim.slug for claim in claims}, DTYPES[request.dtype]
+    agreements = [a for a in AGREEMENTS.values() if a.claim in wanted and a.limit(dtype) is not None]
+    if not agreements:
+        raise BadInput(f"claim {', '.join(request.claims)} has no agreement in {request.dtype}")
+    chosen, possible = cells(agreements, targets, schedules, request.design)
+    if not chosen:
+        raise BadInput("nothing to run: the agreements of these claims apply to none of these targets and schedules")
+    # wrong formulas are tried on cells of their own, the same in every run
+    trial_targets = {name: target(name) for name in BREAK_TARGETS}
+    trial_schedules = {name: schedule(name) for name in BREAK_SCHEDULES}
+    tasks = [Task(cell) for cell in chosen]
+    for one in agreements:
+        if one.breaks:
+            cell = break_cell(one, trial_targets, trial_schedules)
+            tasks += [Task(cell, wrong) for wrong in range(len(one.breaks))]
+    setting = Setting({**trial_targets, **targets}, {**trial_schedules, **schedules}, request.seed, dtype)
+    return Plan(tasks, setting, possible, claims, notes)
+
+
+def verify(request: Request, on_plan: Callable[[Plan], None], on_result: Callable[[Result], None]) -> ledger.Ledger:
+    """Run a request and return its ledger."""
+    planned = plan(request)
+    on_plan(planned)
+    results = []
+    for result in run(planned.tasks, planned.setting, request.workers or os.cpu_count() or 1):
+        on_result(result)
+        results.append(result)
+    how = {
+        "design": request.design,
+        "seed": request.seed,
+        "dtype": request.dtype,
+        "targets": sorted({task.cell.target for task in planned.tasks if task.wrong is None}),
+        "schedules": sorted({task.cell.schedule for task in planned.tasks if task.wrong is None}),
+    }
+    return ledger.build(results, planned.claims, planned.possible, how)
