@@ -126,20 +126,22 @@ class Schedule(ABC):
         return self.f(t) - self.d_sigma2(t) / (2 * self.sigma(t) ** 2)
 
     def t_of_lam(self, lam: Tensor | float) -> Tensor:
-        """The time t(λ) at which log(α_t/σ_t) = λ.  Raises `BadInput` if the clock does not reach λ.
-
-        Bisection on the clock, then one Newton step, through which the gradient dt/dλ = 1/λ'(t) flows.
-        """
+        """The time t(λ) at which log(α_t/σ_t) = λ.  Raises `BadInput` if the clock does not reach λ."""
         lam = as_time(lam)
         with torch.no_grad():
-            low, high = torch.zeros_like(lam), torch.full_like(lam, self.T)
-            reached = (self.lam(low) >= lam) & (self.lam(high) <= lam)
+            first, last = self.lam(as_time(0.0)), self.lam(as_time(self.T))
+            reached = (first >= lam) & (last <= lam)
             if not bool(reached.all()):
-                ends = f"[{float(self.lam(as_time(self.T))):.4g}, {float(self.lam(as_time(0.0))):.4g}]"
                 raise BadInput(
                     f"lambda = {float(lam[~reached].flatten()[0]):.4g} is not reached by schedule {self.name!r}: "
-                    f"lambda must lie in {ends}"
+                    f"lambda must lie in [{float(last):.4g}, {float(first):.4g}]"
                 )
+        return self._inverse(lam)
+
+    def _inverse(self, lam: Tensor) -> Tensor:
+        """t(λ) for a λ that is reached: here by bisection, then one Newton step, through which dt/dλ = 1/λ'(t) flows."""
+        with torch.no_grad():
+            low, high = torch.zeros_like(lam), torch.full_like(lam, self.T)
             for _ in range(64):  # halves the clock down to the last bit of a float64
                 middle = (low + high) / 2
                 noisier = self.lam(middle) > lam
@@ -182,6 +184,13 @@ class VPLinear(Schedule):
     def d_sigma2(self, t: Tensor) -> Tensor:
         return self.beta(t) * torch.exp(-self.integral_of_beta(t))
 
+    def _inverse(self, lam: Tensor) -> Tensor:
+        return self._when(torch.nn.functional.softplus(-2 * lam, threshold=40))  # α² = 1/(1 + e^{-2λ})
+
+    def _when(self, b: Tensor) -> Tensor:
+        """The time at which B = ∫β has the value b: the root of a quadratic, in the form that does not cancel."""
+        return 2 * b / (self.beta_min + torch.sqrt(self.beta_min**2 + 2 * (self.beta_max - self.beta_min) * b))
+
 
 @dataclass(frozen=True, repr=False)
 class SubVP(VPLinear):
@@ -200,6 +209,10 @@ class SubVP(VPLinear):
 
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * self.sigma(t) * self.d_sigma(t)
+
+    def _inverse(self, lam: Tensor) -> Tensor:
+        ratio = torch.exp(-lam)  # (1 - α²)/α, so that α = 2/(ratio + √(ratio² + 4))
+        return self._when(2 * torch.asinh(ratio / 2))
 
 
 @dataclass(frozen=True, repr=False)
@@ -256,6 +269,9 @@ class Trigonometric(Schedule):
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * self.sigma(t) * self.d_sigma(t)
 
+    def _inverse(self, lam: Tensor) -> Tensor:
+        return torch.atan(torch.exp(-lam)) * (2 / math.pi)
+
 
 @dataclass(frozen=True, repr=False)
 class FlowMatching(Schedule):
@@ -280,6 +296,9 @@ class FlowMatching(Schedule):
 
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * as_time(t)
+
+    def _inverse(self, lam: Tensor) -> Tensor:
+        return torch.sigmoid(-lam)
 
 
 @dataclass(frozen=True, repr=False)
@@ -306,6 +325,9 @@ class EDM(Schedule):
 
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * as_time(t)
+
+    def _inverse(self, lam: Tensor) -> Tensor:
+        return torch.exp(-lam)
 
 
 @dataclass(frozen=True, repr=False)
@@ -335,6 +357,9 @@ class VE(Schedule):
 
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * self._log_ratio * self.sigma_min**2 * torch.exp(2 * self._log_ratio * as_time(t))
+
+    def _inverse(self, lam: Tensor) -> Tensor:
+        return torch.log1p(torch.exp(-2 * lam) / self.sigma_min**2) / (2 * self._log_ratio)
 
 
 @dataclass(frozen=True, repr=False)
@@ -430,6 +455,9 @@ class Rescaled(Schedule):
 
     def lam(self, t: Tensor | float) -> Tensor:
         return self.base.lam(t)
+
+    def _inverse(self, lam: Tensor) -> Tensor:
+        return self.base._inverse(lam)
 
 
 class VariancePreserving(Rescaled):

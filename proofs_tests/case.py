@@ -145,6 +145,11 @@ def few_on_a_line(case: Case) -> bool:
     return line.components <= MOST_COMPONENTS and float(line.means.max() - line.means.min()) <= 20
 
 
+def spread(case: Case) -> bool:
+    """Whether the data vary at all: a Dirac's Gaussian has no width to be relative to."""
+    return float(case.target.covariance.diagonal().sum()) > 0
+
+
 def has_density(case: Case) -> bool:
     """Whether p_0 has a density, so that log p_0 is finite."""
     return case.target.has_density

@@ -1,13 +1,13 @@
-"""Mixtures the textbook way: one full covariance matrix a component, Cholesky factors and linear solves, in float64.
+"""Mixtures the textbook way, by torch.distributions and linear solves, in float64.
 
-Slow, and sharing nothing with `concordant.impl.targets` but the parameters: the other side of agreements.
+One component after another in its own matrix (a vector of variances where that is diagonal); slow, and sharing nothing with `concordant.impl.targets` but the parameters: the other side of agreements.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from concordant.impl.targets import GaussianMixture
 
@@ -18,10 +18,16 @@ class Reference:
     def __init__(self, target: GaussianMixture, alpha: Tensor | float, sigma: Tensor | float) -> None:
         self.alpha, self.sigma = (torch.as_tensor(value, dtype=torch.float64) for value in (alpha, sigma))
         self.weights, self.means = target.weights.double(), target.means.double()
-        self.clean = target.covariances.double()
-        eye = torch.eye(target.dimension, dtype=torch.float64)
-        self.covariances = self.alpha**2 * self.clean + self.sigma**2 * eye
-        components = MultivariateNormal(self.alpha * self.means, self.covariances, validate_args=False)
+        components: Distribution
+        if target.basis is None:
+            self.clean = target.spectrum.double().expand(-1, target.dimension)
+            self.covariances = self.alpha**2 * self.clean + self.sigma**2
+            components = Independent(Normal(self.alpha * self.means, self.covariances.sqrt(), validate_args=False), 1)
+        else:
+            self.clean = target.covariances.double()
+            eye = torch.eye(target.dimension, dtype=torch.float64)
+            self.covariances = self.alpha**2 * self.clean + self.sigma**2 * eye
+            components = MultivariateNormal(self.alpha * self.means, self.covariances, validate_args=False)
         self.law = MixtureSameFamily(Categorical(self.weights, validate_args=False), components, validate_args=False)
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -45,14 +51,16 @@ class Reference:
         """P(k | x) (B, K), and V_k⁻¹(x - α m_k) (B, K, D)."""
         x = x.double()
         d = x.unsqueeze(-2) - self.alpha * self.means
-        u = torch.linalg.solve(self.covariances, d.unsqueeze(-1)).squeeze(-1)
+        full = self.covariances.ndim == 3
+        u = torch.linalg.solve(self.covariances, d.unsqueeze(-1)).squeeze(-1) if full else d / self.covariances
         components = self.law.component_distribution.log_prob(x.unsqueeze(-2))  # type: ignore[no-untyped-call]
         return torch.softmax(self.weights.log() + components, -1), u
 
     def x0(self, x: Tensor) -> Tensor:
         """E[x_0 | x_t = x] = Σ_k r_k [m_k + α C_k V_k⁻¹ (x - α m_k)]."""
         r, u = self._posterior(x)
-        means = self.means + self.alpha * torch.einsum("kij,bkj->bki", self.clean, u)
+        pulled = torch.einsum("kij,bkj->bki", self.clean, u) if self.clean.ndim == 3 else self.clean * u
+        means = self.means + self.alpha * pulled
         return torch.einsum("bk,bki->bi", r, means)
 
     def epsilon(self, x: Tensor) -> Tensor:

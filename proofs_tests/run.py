@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 import traceback
@@ -17,6 +18,9 @@ from concordant.impl.targets import GaussianMixture
 from concordant.proofs_tests.agreements import AGREEMENTS
 from concordant.proofs_tests.case import Case
 from concordant.proofs_tests.covering import Cell
+
+#: For the C library's allocator, read when a worker starts: keep freed memory, since large arrays come and go all the time.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ def run(tasks: Sequence[Task], setting: Setting, workers: int) -> Iterator[Resul
         finally:
             torch.set_num_threads(threads)
         return
+    for name, value in ALLOCATOR.items():
+        os.environ.setdefault(name, value)
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (setting,))
     try:
         for future in as_completed([pool.submit(_in_worker, task) for task in tasks]):

@@ -136,13 +136,13 @@ def velocity_on_the_other_clock(case: Case) -> Iterator[Compare]:
     end = case.schedule.T
     ours = FlowMatching(case.schedule).field(case.target.predictor(case.schedule, "x0"))
     for t in case.times():
-        x, tau = case.sample(t, 4), f64(end - t).requires_grad_()
+        x, tau = case.sample(t, 4), f64(end - t).requires_grad_()  # a leaf, for the slopes
         b, a = case.schedule.alpha(end - tau), case.schedule.sigma(end - tau)
         slopes = [torch.autograd.grad(c, tau)[0] if c.requires_grad else f64(0.0) for c in (b, a)]
         law = Reference(case.target, *case.level(t))
         data, noise = slopes[0] * law.x0(x), slopes[1] * law.epsilon(x)
         size = (norm(data) + norm(noise) + slopes[1].abs() / case.level(t)[1] * norm(x)).unsqueeze(-1)
-        yield Compare(flow_module.lipman(ours, end)(x, tau.detach()), data + noise, size, at=f"τ = {float(tau):.4g}")
+        yield Compare(flow_module.lipman(ours, end)(x, tau.detach()), data + noise, size, at=f"τ = {end - t:.4g}")
 
 
 @agreement(

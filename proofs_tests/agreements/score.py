@@ -14,7 +14,7 @@ from concordant.impl.score import NCSN
 from concordant.impl.targets import marginal
 from concordant.proofs_tests.affine import Affine, affine
 from concordant.proofs_tests.agreement import T1, T2, T4, Break, Compare, Order, agreement, scaled
-from concordant.proofs_tests.case import Case, few_components
+from concordant.proofs_tests.case import Case, few_components, spread
 from concordant.proofs_tests.evolution import posterior_variance
 from concordant.proofs_tests.quadrature import mean
 from concordant.proofs_tests.reference import Reference
@@ -158,6 +158,7 @@ def _langevin(case: Case, eta: float) -> tuple[Affine, Tensor]:
     "langevin-bias",
     T1,
     because="the fixed point of an exact affine recursion",
+    applies=spread,
     breaks=[
         Break(
             "the noise's √2 forgotten", score, "langevin_step", lambda f: lambda x, s, eta, z: f(x, s, eta, z / 2**0.5)
@@ -171,7 +172,7 @@ def stationary_variance_of_langevin(case: Case) -> Iterator[Compare]:
         yield Compare(step.stationary_covariance().diagonal(), variance / (1 - eta / 2), variance, at=f"η = {eta} c²")
 
 
-@agreement("langevin-bias", T4, because="exact recursion of moments, no sampling")
+@agreement("langevin-bias", T4, because="exact recursion of moments, no sampling", applies=spread)
 def order_of_langevin(case: Case) -> Iterator[Order]:
     """The stationary variance is off by O(η)."""
     steps = [32, 64, 128, 256]
