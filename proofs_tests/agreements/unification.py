@@ -112,18 +112,19 @@ def four_forward_processes(case: Case) -> Iterator[Compare]:
 
 
 # -------------------------------------------------------------------- one field, five forms
-def _textbook(case: Case, t: float, x: Tensor) -> dict[Kind, Tensor]:
-    """The five optimal predictions from linear solves and automatic differentiation."""
+def _textbook(case: Case, t: float, x: Tensor) -> dict[Kind, tuple[Tensor, Tensor]]:
+    """The five optimal predictions from linear solves and automatic differentiation, each with the size of its terms."""
     alpha, sigma = case.level(t)
     reference, at = Reference(case.target, alpha, sigma), f64(t)
     x0, epsilon = reference.x0(x), reference.epsilon(x)
     d_alpha, d_sigma = float(case.schedule.d_alpha(at)), float(case.schedule.d_sigma(at))
+    data, noise = norm(x0), norm(epsilon)
     return {
-        "x0": x0,
-        "epsilon": epsilon,
-        "score": reference.score(x),
-        "v": alpha * epsilon - sigma * x0,
-        "velocity": d_alpha * x0 + d_sigma * epsilon,
+        "x0": (x0, data),
+        "epsilon": (epsilon, noise),
+        "score": (reference.score(x), noise / sigma),
+        "v": (alpha * epsilon - sigma * x0, alpha * noise + sigma * data),
+        "velocity": (d_alpha * x0 + d_sigma * epsilon, abs(d_alpha) * data + abs(d_sigma) * noise),
     }
 
 
@@ -164,8 +165,9 @@ def conversions(case: Case) -> Iterator[Compare]:
             for kind in KINDS:
                 got = have.to(kind, x, level).value
                 from_x = Prediction(source, torch.zeros_like(x)).to(kind, x, level).value
-                size = norm(got - from_x) + norm(from_x) + norm(want[kind])  # the two terms of the conversion
-                yield Compare(got, want[kind], size.unsqueeze(-1), at=f"t = {t:.4g}, {source} to {kind}")
+                value, terms = want[kind]
+                size = norm(got - from_x) + norm(from_x) + terms  # the two terms of the conversion, and its result's
+                yield Compare(got, value, size.unsqueeze(-1), at=f"t = {t:.4g}, {source} to {kind}")
 
 
 #: What each kind regresses on, as its paper writes it.
