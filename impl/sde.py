@@ -14,6 +14,7 @@ Backwards in time a step h is negative and its noise has variance γ²|h|.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Literal
 
@@ -112,7 +113,7 @@ class LinearSDE:
         """Samples by the reverse SDE along falling `times`, from x at the first; with `corrector` = r after each step,
         a Langevin step (predictor-corrector)."""
         random = generator(seed, x.device)
-        for t, s in zip(times[:-1], times[1:], strict=True):
+        for t, s in itertools.pairwise(times):
             x = self.reverse_step(model, x, t, s - t, normal_like(x, random))
             if corrector is not None:
                 x = self.corrector_step(model, x, s, corrector, normal_like(x, random))

@@ -138,7 +138,8 @@ def with_uses(status: Mapping[str, str]) -> dict[str, str]:
 
 def build(results: Iterable[Result], claims: Iterable[Claim], possible: int, run: Mapping[str, Any]) -> Ledger:
     """The ledger of a run.  `run` says how it was asked for: design, seed, type, targets, schedules."""
-    held, wrong = defaultdict(list), defaultdict(list)
+    held: defaultdict[str, list[Result]] = defaultdict(list)
+    wrong: defaultdict[str, list[Result]] = defaultdict(list)
     for result in sorted(results, key=lambda r: (r.task.cell, -1 if r.task.wrong is None else r.task.wrong)):
         into = held if result.task.wrong is None else wrong
         into[AGREEMENTS[result.task.cell.agreement].claim].append(result)

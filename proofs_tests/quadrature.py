@@ -127,7 +127,9 @@ def _core(split: Product, alpha: float, sigma: float) -> tuple[Tensor, Tensor]:
 
 
 def _log_normal(x: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
-    return torch.distributions.MultivariateNormal(mean, covariance, validate_args=False).log_prob(x)
+    law = torch.distributions.MultivariateNormal(mean, covariance, validate_args=False)
+    value: Tensor = law.log_prob(x)
+    return value
 
 
 def points(target: GaussianMixture, alpha: float, sigma: float, negligible: float = 1e-14) -> Points:
@@ -196,7 +198,8 @@ def pairs(target: GaussianMixture, alpha: float, sigma: float, negligible: float
 
 def mean(weights: Tensor, values: Tensor) -> Tensor:
     """Σ w·values over the first axis."""
-    return torch.tensordot(weights, values, dims=1)
+    result: Tensor = torch.tensordot(weights, values, dims=1)
+    return result
 
 
 def time_panels(ends: list[float], order: int = 8) -> list[tuple[float, float]]:

@@ -31,7 +31,7 @@ class Reference:
         self.law = MixtureSameFamily(Categorical(self.weights, validate_args=False), components, validate_args=False)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        value: Tensor = self.law.log_prob(x.double())  # type: ignore[no-untyped-call]
+        value: Tensor = self.law.log_prob(x.double())
         return value
 
     def score(self, x: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class Reference:
         d = x.unsqueeze(-2) - self.alpha * self.means
         full = self.covariances.ndim == 3
         u = torch.linalg.solve(self.covariances, d.unsqueeze(-1)).squeeze(-1) if full else d / self.covariances
-        components = self.law.component_distribution.log_prob(x.unsqueeze(-2))  # type: ignore[no-untyped-call]
+        components = self.law.component_distribution.log_prob(x.unsqueeze(-2))
         return torch.softmax(self.weights.log() + components, -1), u
 
     def x0(self, x: Tensor) -> Tensor:

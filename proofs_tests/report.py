@@ -86,7 +86,7 @@ def table(ledger: Ledger) -> Table:
         ("worst discrepancy", {"no_wrap": True}),
         ("status", {"no_wrap": True}),
     ):
-        shown.add_column(name, **options)  # type: ignore[arg-type]
+        shown.add_column(name, **options)
     for claim in ledger["claims"]:
         agreements, mutants, status = claim["agreements"], claim["mutants"], claim["status"]
         shown.add_row(

@@ -35,7 +35,7 @@ class Kernels(NamedTuple):
     """Steps of a sampler, the first axis of states and noises (count, points, 1) being the step's number."""
 
     step: Step
-    count: int
+    steps: int
 
 
 def carry(start: Marginal, kernels: Kernels, low: float, high: float) -> tuple[Tensor, Tensor]:
@@ -44,14 +44,14 @@ def carry(start: Marginal, kernels: Kernels, low: float, high: float) -> tuple[T
     Each step is asked for its deviation (unit noise less no noise), which must not depend on x; the grid is made as fine
     as the least of them asks for.  Raises `ValueError` where mass is lost: where the grid is too short.
     """
-    ends = f64([[low], [high]]).expand(kernels.count, 2, 1)
+    ends = f64([[low], [high]]).expand(kernels.steps, 2, 1)
     nu = kernels.step(ends, torch.ones_like(ends)) - kernels.step(ends, torch.zeros_like(ends))
     if not torch.allclose(nu[:, 0], nu[:, 1], rtol=1e-6):
         raise ValueError("a step's noise depends on the state")
     nu = nu[:, 0, 0]
     spacing = float(nu.min()) / 1.3
     x = torch.arange(low, high, spacing, dtype=torch.float64)
-    grid = x[:, None].expand(kernels.count, -1, -1)
+    grid = x[:, None].expand(kernels.steps, -1, -1)
     means = kernels.step(grid, torch.zeros_like(grid))[..., 0]
     density = start.log_prob(x[:, None]).exp()
     for mean, deviation in zip(means, nu.tolist(), strict=True):

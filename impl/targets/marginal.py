@@ -181,7 +181,7 @@ class Marginal:
             for i in range(0, max(len(rows), 1), size)
         ]
         result = results[0] if len(results) == 1 else torch.cat(results)
-        return result.reshape(*batch, *result.shape[1:])
+        return result.reshape((*batch, *result.shape[1:]))
 
     def log_prob(self, x: Tensor, label: Label = None) -> Tensor:
         """log p_t(x), of shape (...)."""

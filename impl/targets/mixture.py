@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,17 +58,31 @@ class GaussianMixture:
     """
 
     def __init__(self, weights: Array, means: Array, covariances: Array, labels: Array | None = None) -> None:
-        self.means = checks.real("means", means, (None, None))
-        if 0 in self.means.shape:
-            raise BadInput(f"means must have shape (K, D) with K, D at least 1: it has {tuple(self.means.shape)}")
-        self.components, self.dimension = self.means.shape
-        self.weights = checks.probabilities("weights", weights, self.components).to(self.means)
-        self.spectrum, self.basis = _factor(checks.real("covariances", covariances), self.components, self.dimension)
-        self.spectrum = self.spectrum.to(self.means)
-        self.basis = None if self.basis is None else self.basis.to(self.means)
-        self.labels = None if labels is None else _labels(labels, self.components, self.means.device)
+        means = checks.real("means", means, (None, None))
+        if 0 in means.shape:
+            raise BadInput(f"means must have shape (K, D) with K, D at least 1: it has {tuple(means.shape)}")
+        components, dimension = means.shape
+        weights = checks.probabilities("weights", weights, components)
+        spectrum, basis = _factor(checks.real("covariances", covariances), components, dimension)
+        self._set(weights, means, spectrum, basis, None if labels is None else _labels(labels, components))
+
+    def _set(
+        self, weights: Tensor, means: Tensor, spectrum: Tensor, basis: Tensor | None, labels: Tensor | None
+    ) -> None:
+        """Take parameters that are known to be good: weights (K,), spectrum (K, 1 or D), basis (K, D, D) or None."""
+        self.components, self.dimension = means.shape
+        self.means, self.weights, self.spectrum = means, weights.to(means), spectrum.to(means)
+        self.basis = None if basis is None else basis.to(means)
+        self.labels = None if labels is None else labels.to(means.device)
         self.product: Product | None = None
         self._copies: dict[tuple[torch.dtype, torch.device], GaussianMixture] = {}
+
+    @staticmethod
+    def _of(*parameters: Any) -> GaussianMixture:
+        """A mixture of such parameters, without looking at them again."""
+        made = object.__new__(GaussianMixture)
+        made._set(*parameters)
+        return made
 
     @cached_property
     def log_weights(self) -> Tensor:
@@ -113,13 +128,8 @@ class GaussianMixture:
             return self
         key = (like.dtype, like.device)
         if key not in self._copies:
-            copy = object.__new__(GaussianMixture)
-            copy.components, copy.dimension = self.components, self.dimension
-            copy.means, copy.weights, copy.spectrum = (v.to(like) for v in (self.means, self.weights, self.spectrum))
-            copy.basis = None if self.basis is None else self.basis.to(like)
-            copy.labels = None if self.labels is None else self.labels.to(like.device)
-            copy.product, copy._copies = None, {}
-            self._copies[key] = copy
+            parameters = (self.weights, self.means.to(like), self.spectrum, self.basis, self.labels)
+            self._copies[key] = self._of(*parameters)
         return self._copies[key]
 
     def at(self, schedule: Schedule, t: Tensor | float) -> Marginal:
@@ -151,14 +161,9 @@ class GaussianMixture:
     def select(self, keep: Sequence[int] | Tensor) -> GaussianMixture:
         """The mixture of some of the components, in that order, weights normalised."""
         index = torch.as_tensor(keep, device=self.means.device)
-        covariances = self.spectrum if self.basis is None else self.covariances
-        covariances = covariances[:, 0] if self.covariance_type == "isotropic" else covariances
         weights = self.weights[index]
-        part = GaussianMixture(weights / weights.sum(), self.means[index], covariances[index])
-        if self.basis is not None:  # not factored twice
-            part.spectrum, part.basis = self.spectrum[index], self.basis[index]
-        part.labels = None if self.labels is None else self.labels[index]
-        return part
+        rest = (None if v is None else v[index] for v in (self.means, self.spectrum, self.basis, self.labels))
+        return self._of(weights / weights.sum(), *rest)
 
     def only(self, k: int) -> GaussianMixture:
         """Component k alone."""
@@ -288,8 +293,8 @@ def _factor(c: Tensor, components: int, dimension: int) -> tuple[Tensor, Tensor 
     return spectrum, basis
 
 
-def _labels(labels: Array, components: int, device: torch.device) -> Tensor:
+def _labels(labels: Array, components: int) -> Tensor:
     values = checks.real("labels", labels, (components,))
     if bool((values != values.round()).any()):
         raise BadInput("labels must be integers")
-    return values.to(device=device, dtype=torch.long)
+    return values.long()

@@ -40,8 +40,8 @@ def _random(*shape: int, seed: int) -> Tensor:
 def rotation(dimension: int, seed: int) -> Tensor:
     """A fixed orthogonal matrix, Haar distributed over seeds."""
     q, r = torch.linalg.qr(_random(dimension, dimension, seed=seed))
-    signs: Tensor = r.diagonal().sign()
-    return q * signs
+    fixed: Tensor = q * r.diagonal().sign()
+    return fixed
 
 
 def rotated_product(core: GaussianMixture, rest_mean: Tensor, rest_variances: Tensor, seed: int) -> GaussianMixture:

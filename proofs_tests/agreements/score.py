@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from concordant.impl import score
+from concordant.impl import calculus, score
 from concordant.impl.batch import norm
 from concordant.impl.schedules import VarianceExploding
 from concordant.impl.score import NCSN
@@ -122,8 +122,8 @@ def explicit_and_denoising_losses(case: Case) -> Iterator[Compare]:
     bound=1e-8,
     applies=lambda case: case.reduced().target.dimension <= 5,  # a backward pass a dimension
     breaks=[
-        Break("a ½ before the divergence", score.calculus, "divergence", lambda f: scaled(f, 0.5)),
-        Break("the sign of the divergence", score.calculus, "divergence", lambda f: scaled(f, -1.0)),
+        Break("a ½ before the divergence", calculus, "divergence", lambda f: scaled(f, 0.5)),
+        Break("the sign of the divergence", calculus, "divergence", lambda f: scaled(f, -1.0)),
     ],
 )
 def explicit_and_implicit_losses(case: Case) -> Iterator[Compare]:

@@ -238,7 +238,7 @@ def reverse_law(case: Case) -> Iterator[Order]:
 
 def _corrected(case: Case, steps: int, r: float) -> float:
     """The variance after predictor-corrector sampling in equal steps, over the exact one; data N(0, c² I), infinite batch."""
-    start, end = case.times(LAMBDAS)
+    start, _end = case.times(LAMBDAS)
     process, model = LinearSDE(case.schedule), case.target.predictor(case.schedule, "score")
     t, h = _grid(case, steps)
     predict = affines(lambda x, z: process.reverse_step(model, x, t, h, z), 1, steps)
@@ -289,7 +289,7 @@ def predictor_corrector_variance(case: Case) -> Iterator[Order]:
     breaks=[
         Break(
             "the sign of the divergence",
-            sde.calculus,
+            calculus,
             "log_density_along",
             lambda f: lambda *a, **k: (f(*a, **k)[0], -f(*a, **k)[1]),
         ),

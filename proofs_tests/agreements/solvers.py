@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import torch
@@ -38,7 +39,7 @@ def ddim_and_euler(case: Case) -> Iterator[Compare]:
     x = twin.sample(float(ddpm.times[-1]), 4)
     for name, model in (("exact", twin.target.predictor(twin.schedule, "v")), ("wrong", twin.wrong("epsilon", 0))):
         stepped = x
-        for i, to in zip(levels, levels[1:], strict=False):
+        for i, to in itertools.pairwise(levels):
             stepped = ddpm.ddim_step(model, stepped, i, to)
 
         def field(y: Tensor, ratio: Tensor, model: object = model) -> Tensor:

@@ -293,9 +293,9 @@ def _flows(case: Case) -> list[tuple[str, Schedule, Callable[[Tensor, float, flo
             t = s.t_of_lam(-ratio.log())
             return case.target.at(s, t).epsilon(s.alpha(t) * y)
 
-        ends = [float(f64(-lam).exp()) for lam in (start, end)]
+        first, last = (float(f64(-lam).exp()) for lam in (start, end))
         alphas = [float(s.alpha(s.t_of_lam(lam))) for lam in (start, end)]
-        return alphas[1] * calculus.solve(field, x / alphas[0], *ends, rtol=1e-11, atol=1e-13)
+        return alphas[1] * calculus.solve(field, x / alphas[0], first, last, rtol=1e-11, atol=1e-13)
 
     def ncsn(x: Tensor, start: float, end: float) -> Tensor:
         """dx = -σ s(x, σ) dσ, with the level as the clock."""

@@ -31,7 +31,8 @@ def chain(case: Case, steps: int, lam: float = -1.5) -> tuple[Case, DDPM]:
 
 
 def _log_normal(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    return torch.distributions.Normal(mean, variance.sqrt(), validate_args=False).log_prob(x).sum(-1)
+    value: Tensor = torch.distributions.Normal(mean, variance.sqrt(), validate_args=False).log_prob(x).sum(-1)
+    return value
 
 
 @agreement(

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from concordant.errors import BadInput, nearest
 
@@ -84,9 +84,10 @@ def rows() -> Mapping[str, Row]:
 @cache
 def claims() -> Mapping[str, Claim]:
     """All claims by slug, in the order of their tags."""
-    entries = tomllib.loads(_data("claims.toml"))["claim"]
-    made = [Claim(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}) for entry in entries]
-    return {claim.slug: claim for claim in made}
+    entries: list[dict[str, Any]] = tomllib.loads(_data("claims.toml"))["claim"]
+    for entry in entries:
+        entry.update({name: tuple(value) for name, value in entry.items() if isinstance(value, list)})
+    return {entry["slug"]: Claim(**entry) for entry in entries}
 
 
 def claim(name: str) -> Claim:
@@ -116,7 +117,7 @@ def used_by(slug: str) -> list[str]:
 def check() -> list[str]:
     """What is wrong with the registry, in words; empty when nothing is.  A test calls this."""
     wrong: list[str] = []
-    known, covered = claims(), {}
+    known, covered = claims(), dict[str, str]()
     tags = [one.tag for one in known.values()]
     if tags != [f"CD-{n:04d}" for n in range(1, len(tags) + 1)]:
         wrong.append("tags must count up from CD-0001 without gaps")

@@ -1,0 +1,55 @@
+# `make verify` and `make test` do all of their own set-up on a machine with Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# byte-compile at install: `import torch` then takes 1 s instead of 3
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help verify quick full test test-slow lint format docs serve clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt .ci/hatch_build.py $(wildcard package/*)
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,docs,build]'
+	touch $@
+
+verify: $(READY) ## Check every claim on a covering design of targets and schedules: minutes
+	$(BIN)/concordant verify
+
+quick: $(READY) ## The same in half a minute
+	$(BIN)/concordant verify --quick
+
+full: $(READY) ## Every cell: half an hour
+	$(BIN)/concordant verify --full
+
+test: $(READY) ## The test suite and the doctests
+	$(BIN)/python -m pytest -q -n auto -m "not slow"
+	$(BIN)/python -m pytest -q --doctest-modules --pyargs concordant.errors concordant.impl concordant.theory concordant.proofs_tests --ignore-glob='*/tests/*'
+
+test-slow: $(READY) ## Tests that take longer than a few seconds each
+	$(BIN)/python -m pytest -q -n auto -m slow
+
+lint: $(READY) ## Style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p concordant
+
+format: $(READY) ## Put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## Build the site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+serve: $(READY) ## Look at the site while writing
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+clean: ## Remove all that was made
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
