@@ -86,9 +86,9 @@ def test_conversions_that_are_not_singular_at_the_ends(kind: Kind, to: Kind) -> 
 
 def test_unknown_kinds() -> None:
     with pytest.raises(BadInput, match="unknown kind of prediction 'noise'"):
-        Prediction("noise", torch.ones(1))  # type: ignore[arg-type]
+        Prediction("noise", torch.ones(1))
     with pytest.raises(BadInput, match="unknown kind of prediction 'eps'"):
-        Prediction("x0", torch.ones(1)).to("eps", torch.ones(1), schedule("edm").at(1.0))  # type: ignore[arg-type]
+        Prediction("x0", torch.ones(1)).to("eps", torch.ones(1), schedule("edm").at(1.0))
 
 
 def test_predict_takes_a_number_for_a_time() -> None:

@@ -30,7 +30,7 @@ EVERY = [schedule(name) for name in SCHEDULES]
 
 def slope(fn: object, t: float) -> Tensor:
     u = tensor(t).requires_grad_()
-    value = fn(u)  # type: ignore[operator]
+    value = fn(u)
     return torch.autograd.grad(value, u)[0] if value.requires_grad else torch.zeros(()).double()
 
 
@@ -151,7 +151,7 @@ def test_unknown_schedule() -> None:
 )
 def test_bad_schedules_of_the_users_are_refused(alpha: object, sigma: object, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        Custom(alpha, sigma)  # type: ignore[arg-type]
+        Custom(alpha, sigma)
 
 
 def test_a_constant_of_the_users_has_no_slope() -> None:

@@ -26,7 +26,7 @@ CLOCK = schedule("vp-linear")
 
 def gradient(fn: object, x: Tensor) -> Tensor:
     x = x.detach().requires_grad_()
-    return torch.autograd.grad(fn(x).sum(), x)[0]  # type: ignore[operator]
+    return torch.autograd.grad(fn(x).sum(), x)[0]
 
 
 @given(st.data(), mixtures(dimensions=st.integers(1, 2)), schedules())
@@ -388,7 +388,7 @@ def test_named_targets(name: str) -> None:
 )
 def test_bad_mixtures(weights: object, means: object, covariances: object, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        GaussianMixture(weights, means, covariances)  # type: ignore[arg-type]
+        GaussianMixture(weights, means, covariances)
 
 
 @pytest.mark.parametrize(
@@ -430,4 +430,4 @@ def test_bad_mixtures(weights: object, means: object, covariances: object, messa
 )
 def test_bad_questions(ask: object, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        ask()  # type: ignore[operator]
+        ask()
