@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help verify quick full test test-slow lint format docs serve clean
+.PHONY: help verify quick ledger full test test-slow lint format docs serve clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,10 @@ verify: $(READY) ## Check every claim on a covering design of targets and schedu
 
 quick: $(READY) ## The same in half a minute
 	$(BIN)/concordant verify --quick
+
+ledger: $(READY) ## Check everything and remake the committed ledger and the figures quoted from it
+	$(BIN)/concordant verify --json docs/ledger.json
+	$(BIN)/python -m concordant.proofs_tests.pages
 
 full: $(READY) ## Every cell: half an hour
 	$(BIN)/concordant verify --full

@@ -60,8 +60,10 @@ def main() -> None:
 )
 @click.option("--seed", default=0, show_default=True, help="Fixes every random choice.")
 @click.option("--dtype", default="float64", show_default=True, help="float64, or float32 where that makes sense.")
-@click.option("--quick", "design", flag_value="quick", help="Two cells an agreement: half a minute.")
-@click.option("--full", "design", flag_value="full", help="Every cell: more than an hour.")
+@click.option(
+    "--quick", "design", flag_value="quick", help="Two cells and one wrong formula an agreement: half a minute."
+)
+@click.option("--full", "design", flag_value="full", help="Every cell: half an hour.")
 @click.option(
     "--workers", default=0, metavar="N", type=click.IntRange(min=0), help="Processes; one a core if not given."
 )

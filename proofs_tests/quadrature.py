@@ -17,6 +17,7 @@ Where a target does not split, its projection to one dimension is taken instead 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -127,9 +128,11 @@ def _core(split: Product, alpha: float, sigma: float) -> tuple[Tensor, Tensor]:
 
 
 def _log_normal(x: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
-    law = torch.distributions.MultivariateNormal(mean, covariance, validate_args=False)
-    value: Tensor = law.log_prob(x)
-    return value
+    factor = torch.linalg.cholesky(covariance)
+    z = torch.linalg.solve_triangular(factor, (x - mean).T, upper=False)
+    log_norm = factor.diagonal().log().sum() + x.shape[-1] * math.log(2 * math.pi) / 2
+    log_density: Tensor = -z.square().sum(0) / 2 - log_norm
+    return log_density
 
 
 def points(target: GaussianMixture, alpha: float, sigma: float, negligible: float = 1e-14) -> Points:
@@ -182,7 +185,9 @@ def pairs(target: GaussianMixture, alpha: float, sigma: float, negligible: float
         basis = torch.eye(d).to(y) if core.basis is None else core.basis[k]
         v = alpha**2 * e + sigma**2
         u = (y - alpha * core.means[k]) @ basis / v.sqrt()  # x_t in the component's own unit coordinates
-        mass = core.weights[k] * weights * torch.exp(-(u**2).sum(-1) / 2 - (v.log().sum() + d * np.log(2 * np.pi)) / 2)
+        mass = (
+            core.weights[k] * weights * torch.exp(-(u**2).sum(-1) / 2 - (v.log().sum() + d * math.log(2 * math.pi)) / 2)
+        )
         kept = mass > negligible
         u, mass = u[kept], mass[kept]
         # x_0 = m + Q√e (cos·u - sin·w), ε = Q (sin·u + cos·w), cos = α√(e/v), sin = σ/√v:  then α x_0 + σ ε = αm + Q√v u

@@ -59,8 +59,8 @@ def _number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.1e}"
 
 
-def _worst(agreements: list[dict[str, Any]]) -> str:
-    """The discrepancy that is largest against its tolerance, "3e-12 of 1e-10"."""
+def worst(agreements: list[dict[str, Any]]) -> str:
+    """The discrepancy that is largest against its tolerance, "3e-12 / 1e-10"."""
 
     def share(entry: dict[str, Any]) -> float:
         gap, limit = float(entry["discrepancy"]), entry["tolerance"]
@@ -70,32 +70,31 @@ def _worst(agreements: list[dict[str, Any]]) -> str:
 
     if not agreements:
         return ""
-    worst = max(agreements, key=share)
-    return f"{_number(worst['discrepancy'])} of {worst['tolerance']:.0e}"
+    most = max(agreements, key=share)
+    return f"{_number(most['discrepancy'])} / {most['tolerance']:.2g}"
 
 
 def table(ledger: Ledger) -> Table:
-    """A line a claim."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name, options in (
-        ("claim", {"no_wrap": True}),
-        ("what it says", {"ratio": 1}),
-        ("targets", {"justify": "right"}),
-        ("cells", {"justify": "right"}),
-        ("wrong formulas", {"justify": "right"}),
-        ("worst discrepancy", {"no_wrap": True}),
-        ("status", {"no_wrap": True}),
-    ):
-        shown.add_column(name, **options)
+    """A line a claim that was run: tag, what it says, how many targets and cells, wrong formulas noticed, the worst
+    discrepancy against its tolerance, status."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for name in ("claim", "what it says"):
+        shown.add_column(name, no_wrap=name == "claim")
+    for name in ("targets", "cells", "wrong"):
+        shown.add_column(name, justify="right")
+    for name in ("worst / tolerance", "status"):
+        shown.add_column(name, no_wrap=True)
     for claim in ledger["claims"]:
         agreements, mutants, status = claim["agreements"], claim["mutants"], claim["status"]
+        if status == "not run":
+            continue
         shown.add_row(
             claim["tag"],
             claim["title"],
             str(len({entry["target"] for entry in agreements})),
             str(len(agreements)),
             f"{mutants['refuted']}/{mutants['total']}",
-            _worst(agreements),
+            worst(agreements),
             Text(status, style=COLOURS[status]),
         )
     return shown
@@ -129,7 +128,7 @@ def summary(ledger: Ledger) -> str:
     totals, cells = ledger["totals"], ledger["cells"]
     status = ", ".join(f"{count} {name}" for name, count in totals["by_status"].items())
     return (
-        f"{totals['claims']} claims: {status}; {cells['run']} of {cells['possible']} cells run, "
+        f"{totals['claims']} claim{'s' * (totals['claims'] != 1)}: {status}; {cells['run']} of {cells['possible']} cells run, "
         f"{totals['cells_failed']} failed; {totals['wrong_formulas_refuted']} of {totals['wrong_formulas']} wrong formulas noticed"
     )
 

@@ -271,7 +271,7 @@ def smooth(case: Case) -> bool:
     )
 
 
-GAP_STEPS = [48, 96, 192, 384]
+GAP_STEPS = [32, 64, 128, 256]
 
 
 @agreement(

@@ -96,7 +96,7 @@ def test_what_fails_is_named_with_both_values(tmp_path: Path) -> None:
     assert "CD-0017 ddim-and-euler: ring under ve" in said
     assert "left" in said
     assert "right" in said
-    assert "1 claims: 1 failed" in said
+    assert "1 claim: 1 failed" in said
 
 
 @pytest.mark.parametrize(

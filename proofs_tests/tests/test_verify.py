@@ -149,6 +149,19 @@ def test_the_ledger_is_written_whole_and_read_back(tmp_path: Path) -> None:
     assert ledger.stale({**made, "sources_sha256": "0"})
 
 
+def test_the_readme_quotes_the_committed_ledger() -> None:
+    from concordant.proofs_tests import pages
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert pages.readme(text, ledger.read(ROOT / "docs" / "ledger.json")) == text, "run `make ledger`"
+
+
+def test_versions_agree() -> None:
+    version = concordant.__version__
+    assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"version: {version}" in (ROOT / "CITATION.cff").read_text()
+
+
 def test_what_is_not_a_ledger(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     (tmp_path / "b.json").write_text("[]")
