@@ -47,6 +47,7 @@ def posterior_mean_from_the_score(case: Case) -> Iterator[Compare]:
     "tweedie-second-order",
     T1,
     because="a closed form against automatic differentiation, twice",
+    float32=True,
     breaks=[
         Break("the spread between components forgotten", marginal.View, "between", lambda f: scaled(f, 0.0)),
     ],

@@ -20,7 +20,7 @@ from concordant.proofs_tests.case import Case
     "ddim-is-euler",
     T1,
     because="the same arithmetic in another order",
-    float32=False,
+    float32=True,
     breaks=[
         Break(
             "the noise carried at the old level",

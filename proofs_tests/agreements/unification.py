@@ -73,6 +73,7 @@ FORWARD: list[tuple[Schedule, Callable[[Schedule, float], tuple[float, float]]]]
     "common-marginals",
     T1,
     because="closed forms, and moment equations solved to 1e-13",
+    float32=True,
     bound=1e-9,
     breaks=[
         Break(

@@ -75,6 +75,7 @@ def chain_and_kernel(case: Case) -> Iterator[Compare]:
     "ddpm-posterior",
     T1,
     because="closed forms on both sides",
+    float32=True,
     breaks=[
         Break(
             "β̃ with ᾱ_i for ᾱ_{i-1}",
@@ -112,6 +113,7 @@ def posterior_by_bayes(case: Case) -> Iterator[Compare]:
     "ddpm-snr-kl",
     T1,
     because="closed forms on both sides",
+    float32=True,
     breaks=[
         Break("a KL without its ½", variational, "gaussian_kl", lambda f: scaled(f, 2.0)),
         Break(
