@@ -6,14 +6,17 @@ Run `python docs/figures/annealed_modes.py`; it writes docs/assets/annealed_mode
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import style
 import torch
+from matplotlib import pyplot as plt
+from torch import Tensor
+
 from concordant.impl.schedules import schedule
 from concordant.impl.score import NCSN, langevin_step
 from concordant.impl.targets import target
 from concordant.proofs_tests.transfer import Kernels, carry
-from matplotlib import pyplot as plt
-from torch import Tensor
 
 TARGET, CLOCK = target("well-separated"), schedule("edm")
 LEVELS = NCSN(torch.logspace(-0.5, 0.9, 8, dtype=torch.float64))
@@ -25,7 +28,7 @@ def weights(x: Tensor, density: Tensor) -> list[float]:
     """The mass between the edges."""
     ends = [-float("inf"), *EDGES, float("inf")]
     spacing = x[1] - x[0]
-    return [float(density[(x > a) & (x <= b)].sum() * spacing) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [float(density[(x > a) & (x <= b)].sum() * spacing) for a, b in pairwise(ends)]
 
 
 def annealed(steps: int) -> list[float]:
