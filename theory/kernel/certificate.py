@@ -100,6 +100,8 @@ def value(v: Any) -> Any:
     match v:
         case Expr():
             return expr(v)
+        case At() | Along():
+            return arg(v)
         case Point() | Index() | Path() | Time() | Step():
             return v.name
         case sp.Basic():

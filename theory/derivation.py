@@ -1,0 +1,66 @@
+"""Derivations: what each derived claim says, built by the kernel.
+
+    @derivation("tweedie")
+    def tweedie():
+        ...
+        return theorem
+
+The function's docstring tells the idea of the proof in a sentence or two; the lines with their reasons are in the theorem.
+A claim may say several things at once: then the function returns several theorems.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from concordant.theory.kernel.rules import Theorem
+
+#: The modules that hold derivations, in the order in which they use each other.
+MODULES = ("calculus", "divergences", "variational", "score", "sde", "flow", "unification")
+
+Builder = Callable[[], Theorem | tuple[Theorem, ...]]
+_builders: dict[str, Builder] = {}
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What was derived for a claim, and the idea of the proof."""
+
+    slug: str
+    idea: str
+    theorems: tuple[Theorem, ...]
+
+
+def derivation(slug: str) -> Callable[[Builder], Builder]:
+    """Register the builder of a claim's derivation."""
+
+    def register(build: Builder) -> Builder:
+        if slug in _builders and _builders[slug].__module__ != build.__module__:
+            raise ValueError(f"two derivations of {slug!r}")
+        if not build.__doc__:
+            raise ValueError(f"the derivation of {slug!r} must say its idea")
+        _builders[slug] = build
+        return build
+
+    return register
+
+
+def slugs() -> list[str]:
+    """The slugs of all claims that have a derivation."""
+    for name in MODULES:
+        importlib.import_module(f"concordant.theory.{name}")
+    return list(_builders)
+
+
+@cache
+def derive(slug: str) -> Derivation | None:
+    """The derivation of a claim, built now; None if it has none.  Raises `Refused` if a line does not hold."""
+    if slug not in slugs():
+        return None
+    build = _builders[slug]
+    made = build()
+    assert build.__doc__ is not None
+    return Derivation(slug, " ".join(build.__doc__.split()), made if isinstance(made, tuple) else (made,))

@@ -1,0 +1,175 @@
+"""Derivations of chapter 6: the predictions are one field, and the flows one flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from concordant.theory.calculus import HALF, gaussian, i, t, x
+from concordant.theory.derivation import derivation
+from concordant.theory.kernel.rules import (
+    Theorem,
+    algebra,
+    definition,
+    derive,
+    given,
+    log_density,
+    under_integral,
+    using,
+)
+from concordant.theory.kernel.terms import (
+    D,
+    Expr,
+    Point,
+    Vec,
+    coords,
+    d_dt,
+    function,
+    grad,
+    integral,
+    lift,
+    log,
+    norm2,
+    scalar,
+    vector,
+)
+
+x0 = Point("x0")
+alpha, sigma = function("α", positive=True), function("σ", positive=True)
+a, s = lift(alpha(t)), lift(sigma(t))
+da, ds = d_dt(alpha(t), t), d_dt(sigma(t), t)
+P, q, p0 = scalar("p")(x, t), scalar("q")(x, x0, t), scalar("p0")(x0)
+X, X0 = coords(x), coords(x0)
+score = grad(log(P), x)
+clean, noise = vector("x̂")(x, t), vector("ε̂")(x, t)
+
+marginal = definition("p", (x, t), integral(q * p0, x0))
+gauss = log_density("q", (x, x0, t), gaussian(X, a * X0, sigma(t) ** 2))
+mean_data = definition("x̂", (x, t), integral(X0.at(i) * q * p0, x0) / P, (i,))
+mean_noise = definition("ε̂", (x, t), integral((X - a * X0).at(i) / s * q * p0, x0) / P, (i,))
+
+
+def noise_is_score() -> Theorem:
+    """E[ε | x] = -σ ∇log p."""
+    times_p = (
+        derive(-s * D(P, x, i))
+        .to(-s * integral(D(q, x, i) * p0, x0), by=marginal & under_integral)
+        .to(integral((X - a * X0).at(i) / s * q * p0, x0), by=gauss)
+    ).qed()
+    return (
+        derive(noise.at(i))
+        .to(integral((X - a * X0).at(i) / s * q * p0, x0) / P, by=mean_noise)
+        .to(-s * D(P, x, i) / P, by=using(times_p.inside(lambda e: -e / P), text="the kernel's derivative"))
+        .to((-s * score).at(i), by=algebra)
+    ).qed()
+
+
+def data_is_score() -> Theorem:
+    """E[x0 | x] = x/α + (σ²/α) ∇log p."""
+    times_p = (
+        derive(X.at(i) * P + s**2 * D(P, x, i))
+        .to(integral(X.at(i) * q * p0 + s**2 * p0 * D(q, x, i), x0), by=marginal & under_integral)
+        .to(integral(a * X0.at(i) * q * p0, x0), by=gauss)
+    ).qed()
+    return (
+        derive(clean.at(i))
+        .to(integral(a * X0.at(i) * q * p0, x0) / (a * P), by=mean_data)
+        .to(
+            (X.at(i) * P + s**2 * D(P, x, i)) / (a * P),
+            by=using(times_p.inside(lambda e: -e / (a * P)), text="the kernel's derivative"),
+        )
+        .to((X / a + s**2 / a * score).at(i), by=algebra)
+    ).qed()
+
+
+@derivation("optimal-predictions")
+def optimal_predictions() -> tuple[Theorem, ...]:
+    """Each conditional mean is the score, by the derivative of the Gaussian kernel; the velocity is their combination."""
+    first, second = noise_is_score(), data_is_score()
+    rate = da / a
+    g2 = d_dt(sigma(t) ** 2, t) - 2 * rate * s**2
+    velocity = (
+        derive((da * clean + ds * noise).at(i))
+        .to(
+            (da * (X / a + s**2 / a * score) + ds * (-s * score)).at(i),
+            by=using(
+                second.inside(lambda e: da * e), first.inside(lambda e: ds * e), text="both predictions by the score"
+            ),
+        )
+        .to((rate * X - HALF * g2 * score).at(i), by=algebra)
+    ).qed()
+    return first, second, velocity
+
+
+@derivation("probability-flow-in-four-parametrisations")
+def four_forms() -> tuple[Theorem, ...]:
+    """Put one prediction in terms of another, starting from α' x̂ + σ' ε̂."""
+    first, second = noise_is_score(), data_is_score()
+    slope = da / a - ds / s
+    start = (da * clean + ds * noise).at(i)
+    by_noise = (da / a * X - s * slope * noise).at(i)
+    by_data = (ds / s * X + a * slope * clean).at(i)
+    by_score = (da / a * X + s**2 * slope * score).at(i)
+    together = (
+        derive((a * clean + s * noise).at(i))
+        .to(
+            (a * (X / a + s**2 / a * score) - s**2 * score).at(i),
+            by=using(
+                second.inside(lambda e: a * e), first.inside(lambda e: s * e), text="both predictions by the score"
+            ),
+        )
+        .to(X.at(i), by=algebra)
+    ).qed()
+
+    def said(c: Expr) -> Any:
+        return using(together.inside(lambda e: c * e), text="α x̂ + σ ε̂ = x")
+
+    noise_form = derive(start).to(by_noise, by=said(da / a)).qed()
+    data_form = derive(start).to(by_data, by=said(ds / s)).qed()
+    score_form = (
+        derive(start)
+        .to(by_noise, by=using(noise_form, text="the form in ε̂"))
+        .to(by_score, by=using(first.inside(lambda e: -s * slope * e), text="ε̂ by the score"))
+    ).qed()
+    return noise_form, data_form, score_form
+
+
+@derivation("conjugate-flows")
+def conjugate_flows() -> tuple[Theorem, ...]:
+    """x_t = c x_τ^FM with c = α + σ and τ = σ/c: the product rule, first for one path, then for the conditional means."""
+    data, eps = coords(x0), coords(Point("ε"))
+    clock = sigma(t) / (alpha(t) + sigma(t))
+    sum_ = lift(alpha(t) + sigma(t))
+    path = lift(1 - clock) * data + lift(clock) * eps
+    moved = a * data + s * eps
+    one = derive(moved.at(i)).to((sum_ * path).at(i), by=algebra).qed()
+    d_sum, d_clock = d_dt(alpha(t) + sigma(t), t), d_dt(clock, t)
+    two = (derive(d_dt(moved.at(i), t)).to((d_sum * path + sum_ * d_clock * (eps - data)).at(i), by=algebra)).qed()
+    together = given("x̂ and ε̂ are predictions at x = α x_0 + σ ε", (a * clean + s * noise).at(i), X.at(i))
+    marginal_ = (
+        derive((da * clean + ds * noise).at(i)).to(
+            (d_sum / sum_ * X + sum_ * d_clock * (noise - clean)).at(i),
+            by=using(together.inside(lambda e: d_sum / sum_ * e), text="α x̂ + σ ε̂ = x"),
+        )
+    ).qed()
+    return one, two, marginal_
+
+
+@derivation("loss-weights")
+def loss_weights() -> tuple[Theorem, ...]:
+    """Two predictions of the same point differ, in each kind, by a multiple of their difference in noise."""
+
+    def heads(name: str) -> tuple[Vec, Vec, Vec, Vec, Vec]:
+        eps = vector(name)(x, t)
+        data = (X - s * eps) / a
+        return eps, -(eps / s), data, a * eps - s * data, da * data + ds * eps
+
+    one, two = heads("e"), heads("h")
+    eps, score_, data, v, velocity = (norm2(p - q) for p, q in zip(one, two, strict=True))
+    norm = lift(alpha(t) ** 2 + sigma(t) ** 2)
+    wronskian = da * s - a * ds
+    return (
+        derive(eps).to(s**2 * score_, by=algebra).qed(),
+        derive(eps).to(a**2 / s**2 * data, by=algebra).qed(),
+        derive(eps).to((a / norm) ** 2 * v, by=algebra).qed(),
+        derive(eps * wronskian**2).to(a**2 * velocity, by=algebra).qed(),
+    )
