@@ -1,0 +1,1 @@
+"""The kernel: the part of Concordant that must be right."""
