@@ -36,7 +36,7 @@ from sympy.core.function import AppliedUndef
 
 from concordant.theory.kernel.scalars import Unsupported, check
 
-R, Q, P, L = 322041719, 644083439, 1288166879, 2576333759
+R, Q, P, L = 444050879, 888101759, 1776203519, 3552407039  # 2, 3, 5, ..., 31 are squares in F_P
 BELOW = {P: Q, Q: R, L: P}  # where the exponents of exponentials live
 ABOVE = {P: L}  # where the arguments of logarithms live
 GENERATOR = 4  # a square, so it generates the squares: the subgroup of order (modulus - 1)/2, the prime below
@@ -126,12 +126,15 @@ class Point:
         """Draw the atoms of `demand` that are not drawn yet until it is a square, keeping the others as they are."""
         tables: list[dict[Any, Gauss]] = [self.atoms, *self.memo.values()]
         sizes = [len(table) for table in tables]
-        while not _is_square(self.value(demand, modulus), modulus):
+        for _ in range(64):
+            if _is_square(self.value(demand, modulus), modulus):
+                return
             if len(self.atoms) == sizes[0]:
-                raise Retry
+                break
             for table, size in zip(tables, sizes, strict=True):
                 while len(table) > size:
                     table.popitem()  # the last one in
+        raise Retry
 
     def value(self, expr: sp.Expr, modulus: int) -> Gauss:
         """The value of an expression in F_modulus[i]."""
