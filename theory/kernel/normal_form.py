@@ -26,6 +26,7 @@ from sympy.core.function import AppliedUndef
 
 from concordant.theory.kernel.polynomial import (
     ONE,
+    Factor,
     Monomial,
     Poly,
     Rational,
@@ -41,7 +42,7 @@ from concordant.theory.kernel.polynomial import (
 from concordant.theory.kernel.ring import UNIT, Ring, Value, constant
 from concordant.theory.kernel.scalars import Unsupported, check
 
-Factored = tuple[Fraction, Monomial, dict[frozenset[tuple[Monomial, Rational]], int]]
+Factored = tuple[Fraction, Monomial, dict[Factor, int]]
 
 
 def is_zero_a(expr: sp.Expr, positive: tuple[sp.Expr, ...] = ()) -> bool:
@@ -79,7 +80,7 @@ class NormalForm:
     def __init__(self, exprs: Iterable[sp.Expr]) -> None:
         self.ring = Ring()
         self.memo: dict[sp.Expr, Value] = {}
-        self.signs: dict[frozenset[tuple[Monomial, Rational]], int] = {}  # hypotheses
+        self.signs: dict[Factor, int] = {}  # hypotheses
         self.exponents: dict[sp.Expr, Monomial] = {}  # the exponentials as monomials
         self.powers: dict[int, Value] = {}  # the exponent that a variable e^q stands for
         self.angles: list[tuple[Value, int, int]] = []  # angle, variables of its cosine and sine
@@ -144,11 +145,12 @@ class NormalForm:
         groups: list[dict[object, Rational]] = []  # common denominators, which share no factor
         for exponent in exponents:
             numerator, denominator = self.ring.flatten(self.value(exponent))
-            number, unit, found = self._factored(denominator)
+            number, unit, over = self._factored(denominator)
             numerator = scale(numerator, 1 / number, power_monomial(unit, -1))
             below = tuple((v, -e) for v, e in (content(numerator) if numerator else ()) if e < 0)
             numerator = scale(numerator, 1, below)
-            parts: dict[object, Rational] = {**dict(below), **found}
+            parts: dict[object, Rational] = dict(below)
+            parts.update(over.items())
             fractions.append((exponent, numerator, parts))
             merged = dict(parts)
             for group in [group for group in groups if group.keys() & parts.keys()]:
@@ -163,8 +165,8 @@ class NormalForm:
             quotient, remainder = divide(times(numerator, self._multiply_out(missing)), whole)
             monomial: Monomial = ()
             for terms, denominator in ((quotient, ONE), (remainder, whole)):
-                for term, number in terms.items():
-                    monomial = times_monomial(monomial, ((self._exponential(term, denominator), number),))
+                for term, count in terms.items():
+                    monomial = times_monomial(monomial, ((self._exponential(term, denominator), count),))
             self.exponents[exponent] = monomial
 
     def _exponential(self, term: Monomial, denominator: Poly) -> int:
@@ -189,13 +191,13 @@ class NormalForm:
         """above/below = number × monomial × Π factor^multiplicity."""
         number, unit, tops = factors(above)
         over, under, bottoms = factors(below)
-        result: dict[frozenset[tuple[Monomial, Rational]], int] = {}
+        result: dict[Factor, int] = {}
         for found, side in ((tops, 1), (bottoms, -1)):
             for factor, multiplicity in found:
                 key = frozenset(factor.items())
                 result[key] = result.get(key, 0) + side * multiplicity
         kept = {key: multiplicity for key, multiplicity in result.items() if multiplicity}
-        return Fraction(number) / over, times_monomial(unit, power_monomial(under, -1)), kept
+        return number / over, times_monomial(unit, power_monomial(under, -1)), kept
 
     def assume_positive(self, expr: sp.Expr) -> None:
         number, unit, found = self._factored(*self.ring.flatten(self.value(expr)))
@@ -212,15 +214,15 @@ class NormalForm:
             raise Unsupported(f"{expr}: a product of factors of unknown sign; say which of them are positive")
         self.signs.update((key, sign) for key in odd)
 
-    def _with_units(self, unit: Monomial, found: dict[frozenset[tuple[Monomial, Rational]], int]) -> tuple[
-        Monomial, dict[frozenset[tuple[Monomial, Rational]], int]
-    ]:
+    def _with_units(self, unit: Monomial, found: dict[Factor, int]) -> tuple[Monomial, dict[Factor, int]]:
         """Move the variables that are not positive, or are roots, from the monomial to the factors."""
         plain = {variable for variable, _ in unit if variable in self.ring.positive - self.ring.square.keys()}
-        moved = {frozenset([(((variable, 1),), 1)]): int(e) for variable, e in unit if variable not in plain}
+        moved: dict[Factor, int] = {
+            frozenset([(((variable, 1),), 1)]): int(e) for variable, e in unit if variable not in plain
+        }
         return tuple(power for power in unit if power[0] in plain), {**found, **moved}
 
-    def _sign(self, key: frozenset[tuple[Monomial, Rational]]) -> int:
+    def _sign(self, key: Factor) -> int:
         """1 or -1 for a factor that is nowhere negative or positive; 0 if that is not known."""
         if key in self.signs:
             return self.signs[key]

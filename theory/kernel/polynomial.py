@@ -19,6 +19,7 @@ from sympy.polys.rings import PolyRing
 Rational = int | Fraction
 Monomial = tuple[tuple[int, Rational], ...]
 Poly = dict[Monomial, Rational]
+Factor = frozenset[tuple[Monomial, Rational]]  # a polynomial as a key
 
 ONE: Poly = {(): 1}
 
@@ -96,7 +97,7 @@ def content(a: Poly) -> Monomial:
     return tuple((variable, exponent) for variable, exponent in least if exponent)
 
 
-def normalised(a: Poly) -> tuple[Rational, Monomial, Poly]:
+def normalised(a: Poly) -> tuple[Fraction, Monomial, Poly]:
     """a = number × monomial × polynomial: no content, and the coefficient of its greatest monomial is 1."""
     unit = content(a)
     number = Fraction(a[max(a)])
@@ -127,7 +128,7 @@ def divide(a: Poly, b: Poly) -> tuple[Poly, Poly]:
     return quotient, remainder
 
 
-def factors(a: Poly) -> tuple[Rational, Monomial, list[tuple[Poly, int]]]:
+def factors(a: Poly) -> tuple[Fraction, Monomial, list[tuple[Poly, int]]]:
     """a = number × monomial × Π factor^multiplicity, the factors normalised, and irreducible where that could be found.
 
     >>> number, monomial, found = factors({((0, 2),): 2, (): -2})
@@ -146,7 +147,7 @@ def factors(a: Poly) -> tuple[Rational, Monomial, list[tuple[Poly, int]]]:
         found.append((factor, multiplicity))
         product = times(product, power(factor, multiplicity))
     top = max(rest)
-    ratio = rest[top] / Fraction(product.get(top, 0) or 1)  # the greatest monomials of factors need not multiply to that of the product
+    ratio = Fraction(rest[top]) / product.get(top, 1)  # the greatest monomials of the factors need not multiply to it
     if scale(product, ratio) != rest:
         raise ArithmeticError(f"the factors of {rest} do not multiply to it")
     return number * ratio, unit, found

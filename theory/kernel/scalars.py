@@ -13,7 +13,7 @@ and nothing else.  The derivative of a function of time is another undefined fun
 
     d/dt α(T - t) = -α'(T - t).
 
-Conventions.  A logarithm's argument is positive wherever the statement is made.  A square root is the principal one, also
+Conventions.  Where a statement is made, exponents and angles are real and a logarithm's argument is positive.  A square root is the principal one, also
 where its argument is negative: √(x²) = x and √x √y = √(xy) need a sign.
 """
 
@@ -90,7 +90,7 @@ def derivative(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
 
     >>> t, T = sp.symbols("t T")
     >>> derivative(sp.Function("alpha")(T - t) * sp.exp(t**2), t)
-    2*t*alpha(T - t)*exp(t**2) - exp(t**2)*alpha'(T - t)
+    2*t*alpha(T - t)*exp(t**2) - alpha'(T - t)*exp(t**2)
     """
     check(expr)
     if not isinstance(symbol, sp.Symbol):

@@ -19,9 +19,10 @@ and in each an atom gets a random value of its own.  The expression lives in F_P
     angles         cos θ and sin θ are a rational point of the circle that depends on θ alone, up to sign; sums of angles are
                    not taken apart.
 
-Zero is reported after independent trials only, each with chance at most about (degree)/P to be deceived, and one half, for each
-sign that is not known, where a root is involved; so there are many trials then.  Not zero is certain, except where angles
-are sums or where something is positive for another reason than its form.
+Zero is reported after independent trials only.  Each is deceived with a chance of about degree/P; where n signs that are not
+known matter to roots, with a chance of up to 1 - 1/2^n, so that there are 40 trials then, good for n = 2 or 3, and the rest
+is up to test A.  Not zero is certain, except where angles are sums, a prime above 31 stands under a root, or something is
+positive for another reason than its form.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ R, Q, P, L = 444050879, 888101759, 1776203519, 3552407039  # 2, 3, 5, ..., 31 ar
 BELOW = {P: Q, Q: R, L: P}  # where the exponents of exponentials live
 ABOVE = {P: L}  # where the arguments of logarithms live
 GENERATOR = 4  # a square, so it generates the squares: the subgroup of order (modulus - 1)/2, the prime below
-TRIALS, TRIALS_WITH_ROOTS, REDRAWS = 3, 40, 4000
+TRIALS, REDRAWS = 3, 4000
 
 
 class Gauss(NamedTuple):
@@ -67,9 +68,8 @@ def is_zero_b(expr: sp.Expr, positive: tuple[sp.Expr, ...] = (), seed: int = 0) 
     for part in (expr, *positive):
         check(part)
     rng = random.Random(seed)
-    rooted = _has_roots(expr)
-    demands = tuple(dict.fromkeys([*positive, *_positive_sums(expr)])) if rooted else ()
-    trials = TRIALS_WITH_ROOTS if rooted else TRIALS
+    trials = max(_trials(part, positive) for part in (expr, *positive))
+    demands = tuple(dict.fromkeys([*positive, *_positive_sums(expr)])) if trials > TRIALS else ()
     done = 0
     for _ in range(REDRAWS + trials):
         try:
@@ -85,8 +85,12 @@ def is_zero_b(expr: sp.Expr, positive: tuple[sp.Expr, ...] = (), seed: int = 0) 
 
 
 @cache
-def _has_roots(expr: sp.Expr) -> bool:
-    return bool(expr.is_Pow and expr.exp.q == 2) or any(_has_roots(arg) for arg in expr.args)
+def _trials(expr: sp.Expr, positive: tuple[sp.Expr, ...]) -> int:
+    """How many trials there should be: more where there are roots, many where the sign of a radicand is not known."""
+    most = max((_trials(arg, positive) for arg in expr.args), default=TRIALS)
+    if expr.is_Pow and expr.exp.q == 2:
+        return max(most, 4 * TRIALS if _is_positive(expr.base) or expr.base in positive else 40)
+    return most
 
 
 @cache

@@ -11,6 +11,7 @@ from functools import lru_cache
 import sympy as sp
 
 from concordant.theory.kernel.normal_form import is_zero_a
+from concordant.theory.kernel.scalars import check
 from concordant.theory.kernel.signature import is_zero_b
 
 
@@ -29,6 +30,7 @@ def is_zero(expr: sp.Expr, positive: tuple[sp.Expr, ...] = ()) -> bool:
     >>> is_zero(sp.sqrt(v**2) - v, positive=(v,))
     True
     """
+    check(expr)
     if expr.is_Rational:
         return bool(expr == 0)
     exact, modular = is_zero_a(expr, positive), is_zero_b(expr, positive)
