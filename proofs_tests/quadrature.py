@@ -201,6 +201,18 @@ def pairs(target: GaussianMixture, alpha: float, sigma: float, negligible: float
     return Pairs(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
+def normals(directions: Tensor, order: int = 24) -> Points:
+    """Nodes and weights for E φ(z), z ~ N(0, I_D), where φ sees z through its products with the few columns of `directions`
+    (D, k) and is otherwise at most linear, by a product Gauss-Hermite rule on their span (good for entire functions φ)."""
+    basis = torch.linalg.qr(directions)[0]
+    node, weight = (torch.from_numpy(v) for v in np.polynomial.hermite_e.hermegauss(order))
+    weight = weight / weight.sum()
+    k = basis.shape[1]
+    nodes = torch.cartesian_prod(*[node] * k).reshape(-1, k)
+    weights = torch.cartesian_prod(*[weight] * k).reshape(-1, k).prod(-1)
+    return Points(weights, nodes @ basis.T)
+
+
 def mean(weights: Tensor, values: Tensor) -> Tensor:
     """Σ w·values over the first axis."""
     result: Tensor = torch.tensordot(weights, values, dims=1)
@@ -213,4 +225,4 @@ def time_panels(ends: list[float], order: int = 8) -> list[tuple[float, float]]:
     return list(zip(nodes.tolist(), weights.tolist(), strict=True))
 
 
-__all__ = ["Pairs", "Points", "mean", "pairs", "panels", "points", "product", "signs", "time_panels"]
+__all__ = ["Pairs", "Points", "mean", "normals", "pairs", "panels", "points", "product", "signs", "time_panels"]
