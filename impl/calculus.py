@@ -135,17 +135,13 @@ def ito(h: Field, drift: Tensor, g: Tensor, x: Tensor, t: Tensor, dt: Tensor, dw
     `h` is a function (..., D), () → (...), twice differentiable; derivatives by automatic differentiation.
     """
     with torch.enable_grad():
-        x, t = x.detach().requires_grad_(), t.detach().requires_grad_()
-        value = h(x, t).sum()
-        gradient = torch.autograd.grad(value, x, create_graph=True)[0]
-        # t is shared by all points: its derivative point by point, by differentiating a weighted sum in the weights
-        weights = torch.ones(x.shape[:-1], dtype=x.dtype, requires_grad=True)
-        summed = torch.autograd.grad((weights * h(x, t)).sum(), t, create_graph=True)[0]
-        in_time = torch.autograd.grad(summed, weights)[0]
+        x = x.detach().requires_grad_()
+        gradient = torch.autograd.grad(h(x, t).sum(), x, create_graph=True)[0]
         laplacian = torch.stack(
             [torch.autograd.grad(gradient[..., i].sum(), x, retain_graph=True)[0][..., i] for i in range(x.shape[-1])]
         ).sum(0)
     gradient = gradient.detach()
+    in_time = torch.func.jacfwd(lambda u: h(x.detach(), u))(t.detach())
     along = in_time + (gradient * drift).sum(-1) + g**2 / 2 * laplacian
     return along * dt, g * (gradient * dw).sum(-1)
 
