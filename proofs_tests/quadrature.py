@@ -110,6 +110,11 @@ def panels(ends: Tensor, order: int) -> tuple[Tensor, Tensor]:
     return (middle[:, None] + half[:, None] * node).flatten(), (half[:, None] * weight).flatten()
 
 
+def line(centres: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
+    """Nodes (N,) and Lebesgue weights (N,) on a line, for functions as fine as `widths` (K,) around `centres` (K,)."""
+    return panels(breakpoints(centres, widths.min().expand_as(widths), widths, FINE.ticks), FINE.order)
+
+
 def _core(split: Product, alpha: float, sigma: float) -> tuple[Tensor, Tensor]:
     """Nodes (N, d) and Lebesgue weights (N,) over the core's noised law."""
     core, d = split.core, split.core.dimension
@@ -225,4 +230,4 @@ def time_panels(ends: list[float], order: int = 8) -> list[tuple[float, float]]:
     return list(zip(nodes.tolist(), weights.tolist(), strict=True))
 
 
-__all__ = ["Pairs", "Points", "mean", "normals", "pairs", "panels", "points", "product", "signs", "time_panels"]
+__all__ = ["Pairs", "Points", "line", "mean", "normals", "pairs", "panels", "points", "product", "signs", "time_panels"]

@@ -2,9 +2,11 @@
 
 from concordant.proofs_tests.agreement import AGREEMENTS, Agreement
 from concordant.proofs_tests.agreements import (
+    bounds,
     calculus,
     divergences,
     flow,
+    kernels,
     score,
     sde,
     solvers,
@@ -15,9 +17,11 @@ from concordant.proofs_tests.agreements import (
 __all__ = [
     "AGREEMENTS",
     "Agreement",
+    "bounds",
     "calculus",
     "divergences",
     "flow",
+    "kernels",
     "score",
     "sde",
     "solvers",

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from concordant.impl import divergences, tables
+from concordant.proofs_tests import quadrature
 from concordant.proofs_tests.agreement import T1, T2, Break, Compare, agreement, scaled
 from concordant.proofs_tests.case import Case, few_on_a_line
-from concordant.proofs_tests.quadrature import FINE, breakpoints, mean, panels
+from concordant.proofs_tests.quadrature import mean
 
 
 def _moments(case: Case, t: float) -> tuple[Tensor, Tensor]:
@@ -65,7 +66,7 @@ def divergence_and_likelihood(case: Case) -> Iterator[Compare]:
         for shift, stretch in OTHERS:
             m, c = centre + shift * variance[0].sqrt(), stretch * variance
             centres, reach = torch.cat([alpha * line.target.means[:, 0], m]), torch.cat([width, c[0].sqrt()])
-            nodes, lebesgue = panels(breakpoints(centres, width.min().expand_as(reach), reach, FINE.ticks), FINE.order)
+            nodes, lebesgue = quadrature.line(centres, reach)
             log_q = MultivariateNormal(m, c).log_prob(nodes[:, None])
             log_ratio = line.at(t).log_prob(nodes[:, None]) - log_q
             kl = (lebesgue * log_q.exp() * divergences.kl_generator(log_ratio)).sum()
