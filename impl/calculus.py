@@ -2,6 +2,7 @@
 
 `solve` is the reference: scipy's eighth-order Runge-Kutta with error control.  `euler`, `heun` and `euler_maruyama` are the
 plain methods on a given grid of times.  `divergence` differentiates a field exactly, `hutchinson` estimates its trace.
+`pushed` changes variables by one small step of a flow; `ito` and `fokker_planck` are the two sides of stochastic calculus.
 
 A field is a function of points x (..., D) and one time t (a tensor of shape ()), with values of the shape of x.
 """
@@ -96,6 +97,53 @@ def hutchinson(field: Field, x: Tensor, t: Tensor, probes: Tensor) -> Tensor:
         value = field(x, t)
         products = [(torch.autograd.grad(value, x, v, retain_graph=True)[0] * v).sum(-1) for v in probes]
     return torch.stack(products).mean(0).detach()
+
+
+def pushed(field: Field, x: Tensor, t: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+    """The point y = x + h v(x, t) and log|det(I + h ∇v)|, by D backward passes: of shapes (..., D) and (...).
+
+    A density p of x becomes log p(x) - log|det| at y.  Gradients flow through h.
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = field(x, t)
+        rows = [
+            torch.autograd.grad(value[..., i].sum(), x, retain_graph=True, materialize_grads=True)[0]
+            if value.requires_grad
+            else torch.zeros_like(x)
+            for i in range(x.shape[-1])
+        ]
+        jacobian = torch.stack(rows, -2).detach()
+        eye = torch.eye(x.shape[-1]).to(x)
+        return x.detach() + h * value.detach(), torch.linalg.slogdet(eye + h * jacobian)[1]
+
+
+def fokker_planck(drift: Field, score: Field, g2: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    """[-∇·(f p) + ½ g² Δp]/p = -∇·f - f·s + ½ g² (∇·s + |s|²), of shape (...), for s = ∇log p.
+
+    This is ∂_t log p for the densities of dx = f dt + g dw.  Divergences by automatic differentiation.
+    """
+    s = score(x, t)
+    return (
+        -divergence(drift, x, t) - (drift(x, t) * s).sum(-1) + g2 / 2 * (divergence(score, x, t) + s.square().sum(-1))
+    )
+
+
+def ito(h: Field, drift: Tensor, g: Tensor, x: Tensor, t: Tensor, dt: Tensor, dw: Tensor) -> tuple[Tensor, Tensor]:
+    """Itô's formula dh = (∂_t h + ∇h·f + ½ g² Δh) dt + g ∇h·dw, as the sum's two parts, each of shape (...).
+
+    `h` is a function (..., D), () → (...), twice differentiable; derivatives by automatic differentiation.
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        gradient = torch.autograd.grad(h(x, t).sum(), x, create_graph=True)[0]
+        laplacian = torch.stack(
+            [torch.autograd.grad(gradient[..., i].sum(), x, retain_graph=True)[0][..., i] for i in range(x.shape[-1])]
+        ).sum(0)
+    gradient = gradient.detach()
+    in_time = torch.func.jacfwd(lambda u: h(x.detach(), u))(t.detach())
+    along = in_time + (gradient * drift).sum(-1) + g**2 / 2 * laplacian
+    return along * dt, g * (gradient * dw).sum(-1)
 
 
 def log_density_along(

@@ -13,6 +13,8 @@ carries the marginals p_t; samples are its ODE solved from noise to data.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -91,6 +93,42 @@ class FlowMatching:
         field = self.field(model)
         trace = divergence or (lambda y, t: calculus.divergence(field, y, t))
         return calculus.log_density_along(field, trace, x, start, self.schedule.T if end is None else end)
+
+
+class GaussianPath:
+    """The densities N(μ_t, σ_t² I) and the flow that moves them, Ψ_{s→t}(x) = μ_t + (σ_t/σ_s)(x - μ_s).
+
+    `mu` is a function () → (D,) of time, `sigma` one to a positive number, both differentiable.
+    Source: Lipman et al. 2023, theorem 3.
+    """
+
+    def __init__(self, mu: Callable[[Tensor], Tensor], sigma: Callable[[Tensor], Tensor]) -> None:
+        self.mu, self.sigma = mu, sigma
+
+    def map(self, x: Tensor, s: Tensor, t: Tensor) -> Tensor:
+        """Ψ_{s→t}(x)."""
+        return self.mu(t) + self.sigma(t) / self.sigma(s) * (x - self.mu(s))
+
+    def velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        """v(x, t) = μ' + (σ'/σ)(x - μ), derivatives in time by automatic differentiation."""
+        d_mu, d_sigma = (torch.func.jacfwd(fn)(t) for fn in (self.mu, self.sigma))
+        velocity: Tensor = d_mu + d_sigma / self.sigma(t) * (x - self.mu(t))
+        return velocity
+
+    def log_prob(self, x: Tensor, t: Tensor) -> Tensor:
+        """log N(x; μ_t, σ_t² I), of shape (...)."""
+        sigma = self.sigma(t)
+        quadratic = ((x - self.mu(t)) / sigma).square().sum(-1)
+        return -quadratic / 2 - x.shape[-1] * (sigma.log() + math.log(2 * math.pi) / 2)
+
+
+def swirled(velocity: Field, score: Field, a: Tensor) -> Field:
+    """v + A ∇log p for the antisymmetric part A of a matrix (D, D): another velocity that carries the same densities.
+
+    The flux that is added, A ∇p, has no divergence.
+    """
+    turn = (a - a.mT) / 2
+    return lambda x, t: velocity(x, t) + score(x, t) @ turn.to(x).mT
 
 
 def lipman(field: Field, T: float = 1.0) -> Field:

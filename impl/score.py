@@ -14,6 +14,7 @@ Levels rise here: σ_1 is the smallest.  A level is a whole number from 1 to L, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -138,3 +139,13 @@ def langevin_step(x: Tensor, score: Tensor, eta: Tensor | float, z: Tensor) -> T
     """x + η ∇log p(x) + √(2η) z: a step of the unadjusted Langevin algorithm.  η is one number, or one a point."""
     eta = torch.as_tensor(eta, dtype=x.dtype, device=x.device)
     return x + column(eta) * score + column((2 * eta).sqrt()) * z
+
+
+def energy_score(energy: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """∇log p = -∇E for p = e^{-E}/Z, by automatic differentiation: of the normalisation Z nothing is asked.
+
+    `energy` is a function (..., D) → (...).
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        return -torch.autograd.grad(energy(x).sum(), x)[0]

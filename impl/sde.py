@@ -7,6 +7,8 @@ In the terms of Song et al. 2021, for the linear SDEs whose kernels are N(α_t x
     dx/dt = f x - ½ g² ∇log p_t                                    probability flow, their (13)
     dx = [f x - ½(g² + γ²) ∇log p_t] dt + γ dw̄                     the family between and beyond: γ = g, γ = 0
 
+    x_t | x_s ~ N(α_{t|s} x_s, σ²_{t|s} I),  α_{t|s} = α_t/α_s,  σ²_{t|s} = σ_t² - α_{t|s}² σ_s²       for s < t
+
     log p_0(x_0) = log p_T(x_T) + ∫_0^T ∇·(f x - ½ g² ∇log p_t) dt   along the flow, their (39)
 
 Backwards in time a step h is negative and its noise has variance γ²|h|.
@@ -43,6 +45,29 @@ class LinearSDE:
     def diffusion(self, t: Tensor) -> Tensor:
         """g(t)."""
         return self.schedule.g2(t).sqrt()
+
+    # ---------------------------------------------------------------- kernels between two times s < t
+    def transition(self, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """α_{t|s} = α_t/α_s and σ²_{t|s} = σ_t² - α_{t|s}² σ_s² of x_t | x_s ~ N(α_{t|s} x_s, σ²_{t|s} I).
+
+        The variance is positive exactly where the signal-to-noise ratio falls from s to t.  Kingma et al. 2021, (appendix A).
+        """
+        ratio = self.schedule.alpha(t) / self.schedule.alpha(s)
+        return ratio, self.schedule.sigma(t) ** 2 - (ratio * self.schedule.sigma(s)) ** 2
+
+    def posterior(self, x_t: Tensor, x0: Tensor, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (α_{t|s} σ_s²/σ_t²) x_t + (α_s σ²_{t|s}/σ_t²) x_0 and variance σ_s² σ²_{t|s}/σ_t² of x_s | x_t, x_0."""
+        ratio, added = self.transition(s, t)
+        before, after = self.schedule.sigma(s) ** 2, self.schedule.sigma(t) ** 2
+        on_x, on_data, variance = (
+            c.to(x_t) for c in (ratio * before / after, self.schedule.alpha(s) * added / after, before * added / after)
+        )
+        return column(on_x) * x_t + column(on_data) * x0, column(variance)
+
+    def conditional_score(self, x: Tensor, x0: Tensor, t: Tensor) -> Tensor:
+        """∇log p_t(x | x_0) = -(x - α x_0)/σ²."""
+        level = self.schedule.at(t).to(x)
+        return -(x - column(level.alpha) * x0) / column(level.sigma) ** 2
 
     def score(self, model: Predictor, x: Tensor, t: Tensor) -> Tensor:
         return predict(model, self.schedule, x, t, "score")
@@ -172,6 +197,16 @@ class LinearSDE:
             return calculus.hutchinson(field, y, t, signs)
 
         return calculus.log_density_along(field, trace, x, start, self.schedule.T if end is None else end)
+
+
+def reversed_drift(drift: Field, score: Field, g2: Tensor) -> Field:
+    """f - g² ∇log p_t: the drift of the reverse of dx = f(x, t) dt + g dw, on the original clock (Anderson 1982)."""
+    return lambda x, t: drift(x, t) - g2 * score(x, t)
+
+
+def flow_drift(drift: Field, score: Field, g2: Tensor) -> Field:
+    """f - ½ g² ∇log p_t: the velocity of the probability flow of dx = f(x, t) dt + g dw."""
+    return lambda x, t: drift(x, t) - g2 / 2 * score(x, t)
 
 
 def log_prior(x: Tensor, sigma: Tensor | float) -> Tensor:

@@ -117,6 +117,12 @@ class DDPM:
         mean = (signal_before.sqrt() * beta * x0 + (1 - beta).sqrt() * noise_before * x_i) / noise
         return mean, beta * noise_before / noise
 
+    def posterior_mean_from_noise(self, x_i: Tensor, noise: Tensor, i: Step) -> Tensor:
+        """μ̃_i written with the noise of x_i = √ᾱ_i x_0 + √(1-ᾱ_i) ε:  [x_i - β_i ε/√(1-ᾱ_i)]/√(1-β_i), their (11)."""
+        self._check(i)
+        beta, spread = self._at(self.beta, i - 1, x_i), self._at(self.noise, i, x_i).sqrt()
+        return (x_i - beta / spread * noise) / (1 - beta).sqrt()
+
     # ---------------------------------------------------------------- the learned reverse chain
     def reverse_variance(self, i: Step, choice: Variance) -> Tensor:
         """The variance of p(x_{i-1} | x_i): "beta" β_i, "posterior" β̃_i, or a tensor (L,) of the user's.
@@ -214,6 +220,12 @@ class DDPM:
             term = self.decoder_nll(model, x_i, x0) if i == 1 else self.step_kl(model, x_i, x0, i, variance)
             total = total - term
         return total
+
+
+def evidence_bound(weights: Tensor, log_likelihood: Tensor, log_prior: Tensor, log_encoder: Tensor) -> Tensor:
+    """E_q[log p(x|z)] - KL(q(z|x) ‖ p(z)) = Σ w [log p(x|z) + log p(z) - log q(z|x)], nodes z ~ q on the first axis."""
+    bound: Tensor = torch.tensordot(weights, log_likelihood + log_prior - log_encoder, dims=1)
+    return bound
 
 
 def gaussian_kl(mean: Tensor, variance: Tensor, other_mean: Tensor, other_variance: Tensor) -> Tensor:

@@ -110,6 +110,11 @@ def panels(ends: Tensor, order: int) -> tuple[Tensor, Tensor]:
     return (middle[:, None] + half[:, None] * node).flatten(), (half[:, None] * weight).flatten()
 
 
+def line(centres: Tensor, widths: Tensor) -> tuple[Tensor, Tensor]:
+    """Nodes (N,) and Lebesgue weights (N,) on a line, for functions as fine as `widths` (K,) around `centres` (K,)."""
+    return panels(breakpoints(centres, widths.min().expand_as(widths), widths, FINE.ticks), FINE.order)
+
+
 def _core(split: Product, alpha: float, sigma: float) -> tuple[Tensor, Tensor]:
     """Nodes (N, d) and Lebesgue weights (N,) over the core's noised law."""
     core, d = split.core, split.core.dimension
@@ -201,6 +206,18 @@ def pairs(target: GaussianMixture, alpha: float, sigma: float, negligible: float
     return Pairs(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
+def normals(directions: Tensor, order: int = 24) -> Points:
+    """Nodes and weights for E φ(z), z ~ N(0, I_D), where φ sees z through its products with the few columns of `directions`
+    (D, k) and is otherwise at most linear, by a product Gauss-Hermite rule on their span (good for entire functions φ)."""
+    basis = torch.linalg.qr(directions)[0]
+    node, weight = (torch.from_numpy(v) for v in np.polynomial.hermite_e.hermegauss(order))
+    weight = weight / weight.sum()
+    k = basis.shape[1]
+    nodes = torch.cartesian_prod(*[node] * k).reshape(-1, k)
+    weights = torch.cartesian_prod(*[weight] * k).reshape(-1, k).prod(-1)
+    return Points(weights, nodes @ basis.T)
+
+
 def mean(weights: Tensor, values: Tensor) -> Tensor:
     """Σ w·values over the first axis."""
     result: Tensor = torch.tensordot(weights, values, dims=1)
@@ -213,4 +230,4 @@ def time_panels(ends: list[float], order: int = 8) -> list[tuple[float, float]]:
     return list(zip(nodes.tolist(), weights.tolist(), strict=True))
 
 
-__all__ = ["Pairs", "Points", "mean", "pairs", "panels", "points", "product", "signs", "time_panels"]
+__all__ = ["Pairs", "Points", "line", "mean", "normals", "pairs", "panels", "points", "product", "signs", "time_panels"]

@@ -24,7 +24,7 @@ from concordant.impl.schedules.base import (
     VariancePreserving,
     as_time,
 )
-from concordant.impl.schedules.custom import Custom
+from concordant.impl.schedules.custom import Custom, FromSDE
 from concordant.impl.schedules.named import (
     EDM,
     SCHEDULES,
@@ -43,6 +43,7 @@ __all__ = [
     "VE",
     "Custom",
     "FlowMatching",
+    "FromSDE",
     "Level",
     "Rescaled",
     "Schedule",

@@ -1,6 +1,30 @@
-"""All agreements, a module a topic.  Importing this package registers them in `AGREEMENTS`."""
+"""All agreements, a module a topic (two where one would be long).  Importing this package registers them in `AGREEMENTS`."""
 
 from concordant.proofs_tests.agreement import AGREEMENTS, Agreement
-from concordant.proofs_tests.agreements import flow, score, sde, solvers, unification, variational
+from concordant.proofs_tests.agreements import (
+    bounds,
+    calculus,
+    divergences,
+    flow,
+    kernels,
+    score,
+    sde,
+    solvers,
+    unification,
+    variational,
+)
 
-__all__ = ["AGREEMENTS", "Agreement", "flow", "score", "sde", "solvers", "unification", "variational"]
+__all__ = [
+    "AGREEMENTS",
+    "Agreement",
+    "bounds",
+    "calculus",
+    "divergences",
+    "flow",
+    "kernels",
+    "score",
+    "sde",
+    "solvers",
+    "unification",
+    "variational",
+]
