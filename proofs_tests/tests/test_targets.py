@@ -222,6 +222,19 @@ def test_reverse_kernel_is_bayes(data: st.DataObject, mixture: GaussianMixture, 
     torch.testing.assert_close(got, want, rtol=1e-8, atol=1e-9 * scale)
 
 
+def test_reverse_kernel_where_a_component_all_but_vanishes() -> None:
+    """At points where P(k | x_t) is less than the least number of the type, component k may still decide p(x_s|x_t)."""
+    mixture = GaussianMixture([0.5, 0.5], [[-30.0], [30.0]], [0.01, 0.01])
+    n_t, n_s = CLOCK.at(0.2), CLOCK.at(0.1)
+    x_t, x_s = n_t.alpha * tensor([-29.0]), n_s.alpha * tensor([29.0])
+    kernel = mixture.at(CLOCK, 0.2).reverse(x_t, n_s)
+    assert float(kernel.weights[1]) == 0
+    ratio = n_t.alpha / n_s.alpha
+    forward = torch.distributions.Normal(ratio * x_s, (n_t.sigma**2 - (ratio * n_s.sigma) ** 2).sqrt())
+    want = forward.log_prob(x_t)[0] + mixture.at(CLOCK, 0.1).log_prob(x_s) - mixture.at(CLOCK, 0.2).log_prob(x_t)
+    torch.testing.assert_close(kernel.log_prob(x_s), want, rtol=1e-12, atol=0)
+
+
 def test_samples_of_the_reverse_kernel_and_of_the_posterior() -> None:
     """Monte Carlo, 40,000 samples a point: means within 4.5 standard errors, which sees an error of 2 % of a deviation."""
     mixture, n = target("anisotropic"), 40_000
