@@ -386,7 +386,9 @@ def test_named_targets(name: str) -> None:
         ([1.0], [0.0], 1.0, r"means must have shape \(any, any\): it has \(1,\)"),
         ([1.0], [[math.nan]], 1.0, r"means must be finite: it holds nan at index \(0, 0\)"),
         ([1.0], torch.zeros(1, 0), 1.0, r"means must have shape \(K, D\) with K, D at least 1"),
-        ([1.0], [["a"]], 1.0, r"means must be an array of numbers|means must"),
+        ([1.0], [["a"]], 1.0, r"^means must be an array of numbers, its rows of one length$"),
+        ([1.0], [[0.0], [1.0, 2.0]], 1.0, r"^means must be an array of numbers, its rows of one length$"),
+        (None, [[0.0]], 1.0, r"^weights must be an array of numbers, its rows of one length$"),
         (
             [1.0],
             [[0.0, 0.0]],
@@ -434,7 +436,10 @@ def test_bad_mixtures(weights: object, means: object, covariances: object, messa
             "x_s has no density here",
         ),
         (lambda: target("ring").sample(-1), "n must not be negative"),
-        (lambda: target("ring").sample_path(CLOCK, [0.5, 0.2], 3), "times must rise"),
+        (lambda: target("ring").sample_path(CLOCK, [0.5, 0.2], 3), "times must hold at least one time, and rise"),
+        (lambda: target("ring").sample_path(CLOCK, [], 3), "times must hold at least one time, and rise"),
+        (lambda: target("ring").at_level(1.0, -0.5), "sigma must not be negative: it is -0.5"),
+        (lambda: target("ring").at_level(-1.0, 0.5), "alpha must not be negative: it is -1"),
         (lambda: target("dirac").flow(CLOCK, torch.zeros(2), 0.0, 0.5), "s must have sigma > 0"),  # type: ignore[attr-defined]
         (lambda: Gaussian([0.0], torch.zeros(1, 1, 1)), r"covariance must have shape \(\), \(D,\) or \(D, D\)"),
         (lambda: GaussianMixture([1.0], [[0.0]], 1.0, labels=[0.5]), "labels must be integers"),
