@@ -64,6 +64,23 @@ def heun(field: Field, x: Tensor, times: Tensor) -> Tensor:
     return x
 
 
+METHODS: dict[str, Callable[[Field, Tensor, Tensor], Tensor]] = {"euler": euler, "heun": heun}
+
+
+def follow(field: Field, x: Tensor, start: float, end: float, method: str = "reference", steps: int = 50) -> Tensor:
+    """x(end) for dx/dt = field(x, t), x(start) = x: by the reference solver, or by a plain method in equal steps.
+
+    Raises `BadInput` for another method than "reference", "euler" or "heun".
+    """
+    if method == "reference":
+        return solve(field, x, start, end)
+    if method not in METHODS:
+        raise BadInput(f"method must be 'reference', 'euler' or 'heun': it is {method!r}")
+    if steps < 1:
+        raise BadInput(f"steps must be at least 1: it is {steps}")
+    return METHODS[method](field, x, torch.linspace(start, end, steps + 1, dtype=x.dtype, device=x.device))
+
+
 def euler_maruyama_step(drift: Tensor, diffusion: Tensor, x: Tensor, h: Tensor, noise: Tensor) -> Tensor:
     """x + h drift + √|h| g noise.  Backwards in time h is negative and the noise's variance still g²|h|.
 

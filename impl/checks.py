@@ -28,8 +28,8 @@ def real(name: str, value: Array, shape: Sequence[int | None] | None = None) -> 
     """
     try:
         tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"{name} must be an array of numbers: {error}") from None
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise BadInput(f"{name} must be an array of numbers, its rows of one length") from None
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise BadInput(f"{name} must hold real numbers, not {str(tensor.dtype).removeprefix('torch.')}")
     if not tensor.is_floating_point():

@@ -17,7 +17,6 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from concordant.impl import calculus
@@ -78,10 +77,7 @@ class FlowMatching:
     ) -> Tensor:
         """From x at `start` (T) to `end` along the model's velocity."""
         start = self.schedule.T if start is None else start
-        if method == "reference":
-            return calculus.solve(self.field(model), x, start, end)
-        times = torch.linspace(start, end, steps + 1, dtype=x.dtype, device=x.device)
-        return (calculus.heun if method == "heun" else calculus.euler)(self.field(model), x, times)
+        return calculus.follow(self.field(model), x, start, end, method, steps)
 
     def log_likelihood(
         self, model: Predictor, x: Tensor, start: float, end: float | None = None, divergence: Field | None = None

@@ -4,7 +4,7 @@ In the terms of Song and Ermon 2019: data are noised without being scaled, and t
 
     x̃ = x_0 + σ z,    q(x̃ | x_0) = N(x_0, σ² I),    ∇ log q(x̃ | x_0) = (x_0 - x̃)/σ² = -z/σ
     ℓ(σ) = ½ E |s(x̃, σ) - ∇ log q(x̃|x_0)|²           denoising score matching, their (5)
-    L = Σ_l λ(σ_l) ℓ(σ_l),  λ(σ) = σ²                  their (6)
+    L = Σ_l λ(σ_l) ℓ(σ_l),  λ(σ) = σ²                  their (6), times the number of levels
     x ← x + η s(x, σ) + √(2η) z                        Langevin, stationary at p_σ as η → 0 (their α_l is 2η)
     η_l = δ σ_l²/σ_1²                                  annealed: from the largest level to the smallest, their algorithm 1
 

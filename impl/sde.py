@@ -158,13 +158,7 @@ class LinearSDE:
         def field(y: Tensor, t: Tensor) -> Tensor:
             return self.ode_drift(model, y, t)
 
-        if method == "reference":
-            return calculus.solve(field, x, start, end)
-        times = torch.linspace(start, end, steps + 1, dtype=x.dtype, device=x.device)
-        methods = {"euler": calculus.euler, "heun": calculus.heun}
-        if method not in methods:
-            raise BadInput(f"method must be 'reference', 'euler' or 'heun': it is {method!r}")
-        return methods[method](field, x, times)
+        return calculus.follow(field, x, start, end, method, steps)
 
     def log_likelihood(
         self,

@@ -24,6 +24,9 @@ LAMBDAS = (2.5, 0.5, -1.5)
 #: Pairs are laid out component by component; beyond this many that costs more than it shows.
 MOST_COMPONENTS = 100
 
+#: Recursions of moments need D² numbers a step; in more dimensions the projection to a line stands for the Gaussian.
+MOST_DIMENSIONS = 256
+
 
 @dataclass(frozen=True)
 class Case:
@@ -94,8 +97,9 @@ class Case:
         return replace(self, name=f"{self.name} (on a line)", target=self.target.project(direction))
 
     def gaussian(self) -> Case:
-        """The Gaussian with the target's mean and covariance."""
-        return replace(self, name=f"{self.name} (its Gaussian)", target=self.target.matched())
+        """The Gaussian with the target's mean and covariance; in many dimensions that of its projection to a line."""
+        one = self if self.target.dimension <= MOST_DIMENSIONS else self.line()
+        return replace(self, name=f"{one.name} (its Gaussian)", target=one.target.matched())
 
     @property
     def as_gaussian(self) -> Gaussian:

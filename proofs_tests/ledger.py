@@ -202,8 +202,10 @@ def check_writable(path: Path) -> None:
     """Raise `BadInput` unless a file can be written at `path`; nothing is left behind."""
     if path.is_dir():
         raise BadInput(f"--json {str(path)!r} is a folder, not a file")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"--json {str(path)!r} is not an ordinary file (for standard output, give -)")
     try:
-        with tempfile.TemporaryFile(dir=path.absolute().parent):
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
             pass
     except OSError as error:
         raise BadInput(f"--json {str(path)!r} can't be written: {error.strerror or error}") from None
@@ -212,7 +214,8 @@ def check_writable(path: Path) -> None:
 def write(ledger: Ledger, path: Path) -> None:
     """Write the ledger whole or not at all."""
     text = json.dumps(ledger, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    path = path.resolve()  # a link stays a link
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

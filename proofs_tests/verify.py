@@ -64,7 +64,8 @@ def _targets(request: Request) -> tuple[dict[str, GaussianMixture], list[str]]:
         warnings.simplefilter("always", FloorWarning)
         for name in names:
             if is_path(name):
-                made[Path(name).name] = load(name, request.components)
+                short = Path(name).name  # the whole path only where two files have the same name
+                made[name if short in made else short] = load(name, request.components)
             else:
                 made[name] = target(name)
     return made, [str(w.message) for w in caught if issubclass(w.category, FloorWarning)]

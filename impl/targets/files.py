@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import warnings
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -33,26 +37,30 @@ def read(path: str | Path) -> Tensor:
     if path.suffix.lower() not in SUFFIXES:
         raise BadInput(f"target file {str(path)!r} must end in one of {', '.join(SUFFIXES)}")
     if not path.is_file():
-        raise BadInput(f"target file {str(path)!r} does not exist")
+        raise BadInput(f"target file {str(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}")
+    if path.stat().st_size == 0:
+        raise BadInput(f"target file {str(path)!r} is empty")
     try:
         table = _read_csv(path) if path.suffix.lower() == ".csv" else _read_numpy(path)
     except BadInput:
         raise
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(f"target file {str(path)!r} can't be read: {str(error).splitlines()[0]}") from None
     if table.dtype.kind not in "fiu":
         raise BadInput(f"target file {str(path)!r} must hold real numbers: it holds {table.dtype}")
     if table.size == 0:
         raise BadInput(f"target file {str(path)!r} is empty")
-    table = table.reshape(len(table), -1) if table.ndim != 1 else table[:, None]
+    if table.ndim == 0:
+        raise BadInput(f"target file {str(path)!r} must hold a table: it holds one number")
+    table = table.reshape(len(table), -1)
     return checks.real(f"target file {str(path)!r}", table.astype(np.float64))
 
 
 def _read_numpy(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
+    with path.open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
         if len(loaded.files) != 1:
             raise BadInput(
                 f"target file {str(path)!r} must hold one array: it holds {', '.join(loaded.files) or 'none'}"
@@ -94,7 +102,7 @@ def fit(points: Tensor, components: int, name: str = "points") -> GaussianMixtur
 
     Covariances are full where there are at least 2 D points a component, else diagonal.  To every variance is added
     1/1000 of the mean variance of the columns, so that a constant column keeps a width: it warns with `FloorWarning`.
-    Raises `BadInput` for fewer points than components, or for points that are all the same.
+    Raises `BadInput` for fewer points than components, for points that are all the same, and for variances that overflow.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture as Fitted
@@ -107,9 +115,12 @@ def fit(points: Tensor, components: int, name: str = "points") -> GaussianMixtur
             f"{name} must have at least as many rows as components, and 2: {n} rows, {components} components"
         )
     variances = points.var(0, correction=0)
-    if not bool((variances > 0).any()):
+    if bool((points == points[0]).all()):
         raise BadInput(f"{name} must vary: all {n} rows are the same (use FiniteDataset for a Dirac)")
-    floor = FLOOR * float(variances.mean())
+    average = float(variances.mean())
+    if not sys.float_info.min < average < math.inf:
+        raise BadInput(f"{name} must be rescaled: the variance of its columns, {average:g}, is no ordinary number")
+    floor = FLOOR * average
     constant = (variances == 0).nonzero().flatten().tolist()
     if constant:
         warnings.warn(

@@ -139,6 +139,9 @@ class GaussianMixture:
     def at_level(self, alpha: Array, sigma: Array) -> Marginal:
         """The law of α x_0 + σ ε at a bare noise level, without a schedule; velocities, which need one, are refused."""
         alpha, sigma = checks.real("alpha", alpha), checks.real("sigma", sigma)
+        for name, value in (("alpha", alpha), ("sigma", sigma)):
+            if bool((value < 0).any()):
+                raise BadInput(f"{name} must not be negative: it is {float(value.min()):g}")
         unknown = torch.full_like(alpha, math.nan)
         return Marginal(self, Level(alpha, sigma, unknown, unknown, unknown))
 
@@ -214,8 +217,8 @@ class GaussianMixture:
     ) -> Tensor:
         """n sample paths of the forward process at rising times, by its exact transitions; shape (times, n, D)."""
         times = schedule.check(checks.real("times", times, (None,)))
-        if bool((times.diff() <= 0).any()):
-            raise BadInput("times must rise")
+        if not len(times) or bool((times.diff() <= 0).any()):
+            raise BadInput("times must hold at least one time, and rise")
         random = generator(seed, self.means.device)
         x, alpha, variance = self.sample(n, random), as_time(1.0), as_time(0.0)
         path = []

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from concordant.errors import BadInput
 from concordant.impl import checks
-from concordant.impl.batch import generator, inner, per_row
+from concordant.impl.batch import column, generator, inner, per_row
 from concordant.impl.schedules import Level
 from concordant.impl.targets.marginal import Label, View
+from concordant.impl.targets.separation import Direct, subtract
 
 if TYPE_CHECKING:
     from concordant.impl.targets.marginal import Marginal
@@ -49,9 +50,9 @@ class Reverse:
             raise BadInput(
                 "s must come before t: the signal-to-noise ratio at s must be larger than at t, and alpha_s > 0"
             )
-        ratio, tau2, alpha2, sigma2 = (inner(c) for c in (ratio, tau2, self.alpha_s**2, sigma_s**2))
-        shrink = (alpha2 * self.view.e + sigma2) / self.view.v  # v_s/v_t
-        self.gain, self.variance = ratio * shrink, shrink * tau2
+        self.ratio, self.tau2 = ratio, inner(tau2)
+        shrink = (inner(self.alpha_s**2) * self.view.e + inner(sigma_s**2)) / self.view.v  # v_s/v_t
+        self.gain, self.variance = inner(ratio) * shrink, shrink * self.tau2
 
     @property
     def weights(self) -> Tensor:
@@ -71,21 +72,25 @@ class Reverse:
     def log_prob(self, x_s: Tensor) -> Tensor:
         """log p(x_s | x_t), of shape (...), for one x_s a point of the batch.
 
-        Raises `BadInput` where a component has no width (a Dirac has no density).
+        The distance of x_s from the mean of component k is (τ²/v_t)(x_s - α_s m_k) - (α_t/α_s)(v_s/v_t)(x_t - (α_t/α_s) x_s),
+        where no two large terms cancel.  P(k | x_t) is used by its logarithm: it may be less than the least number of the type
+        and still decide the sum.  Raises `BadInput` where a component has no width (a Dirac has no density).
         """
         checks.points(x_s, self.dimension, "x_s")
         rows = x_s.expand(*self.batch, self.dimension).reshape(-1, self.dimension)
         if bool((self.variance.detach() <= 0).any()):
             raise BadInput("x_s has no density here: a component of the reverse kernel has no width")
         log_det = self.variance.log().sum(-1) * (self.dimension if self.variance.shape[-1] == 1 else 1)
-        parts = []
-        for part, mean in self.view.direct.heads(self.alpha_s, self.gain):
-            d = rows - mean
-            if self.view.mixture.basis is not None:
-                d = d @ self.view.mixture.basis[part]
-            parts.append((d.square() / self.variance[part]).sum(-1))
+        mixture, x_t, parts = self.view.mixture, self.view.x, []
+        alpha_t, alpha_s = column(self.view.level.alpha), column(self.alpha_s)
+        rounded = subtract(alpha_t, self.ratio, alpha_s) / alpha_s  # what the ratio has lost
+        moved = subtract(x_t, self.ratio, rows) - rounded * rows
+        for part, d_s, _ in Direct(rows, self.alpha_s, mixture.means, mixture.basis).blocks():
+            turned = moved if mixture.basis is None else moved @ mixture.basis[part]
+            off = self.tau2 / self.view.v[part] * d_s - self.gain[part] * turned
+            parts.append((off.square() / self.variance[part]).sum(-1))
         log_normal = -(torch.cat(parts) + log_det + self.dimension * math.log(2 * math.pi)) / 2
-        return (self.view.r.log() + log_normal).logsumexp(0).reshape(self.batch)
+        return (self.view.log_joint.log_softmax(0) + log_normal).logsumexp(0).reshape(self.batch)
 
     def sample(self, n: int, seed: int | torch.Generator | None = None) -> Tensor:
         """n samples of x_s for each point of the batch, of shape (n, ..., D)."""

@@ -90,9 +90,9 @@ def _own_terms(case: Case) -> list[tuple[str, Case, Callable[[Tensor], Tensor], 
     bound=1e-9,
     breaks=[
         Break("g for g²", LinearSDE, "diffusion", lambda f: lambda self, t: f(self, t).sqrt()),
-        Break("f without its sign", LinearSDE, "drift", lambda f: scaled(f, -0.5)),
+        Break("the sign of f", LinearSDE, "drift", lambda f: scaled(f, -1.0)),
         Break(
-            "the Laplacian of log p for that of p",
+            "Δp/p for Δ log p, so that |∇log p|² counts twice",
             marginal.View,
             "divergence",
             lambda f: lambda self, kind: f(self, kind) + self.head(kind).square().sum(-1),
@@ -375,7 +375,7 @@ def bound_and_score_error(case: Case) -> Iterator[Compare]:
     T5,
     because="Gaussian laws by moment equations solved to 1e-10",
     bound=1e-8,
-    breaks=[Break("half of the score error", LinearSDE, "diffusion", lambda f: lambda self, t: 0.2 * f(self, t))],
+    breaks=[Break("half of the score error", LinearSDE, "diffusion", lambda f: scaled(f, 0.5**0.5))],
 )
 def bound_holds_for_the_reverse_sde(case: Case) -> Iterator[AtMost]:
     """KL(p_s ‖ q_s) ≤ ½ ∫ g² E|s_φ - ∇log p_t|² dt + KL(p_T ‖ prior) on Gaussian data, where q_s is the law of the reverse SDE

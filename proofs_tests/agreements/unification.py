@@ -198,23 +198,25 @@ TARGETS: dict[Kind, Callable[[Tensor, Tensor, Level], Tensor]] = {
 )
 def losses_have_the_oracle_as_minimiser(case: Case) -> Iterator[Compare]:
     """For each kind, the regression loss over real pairs (x_0, ε) rises by exactly η² E|δ(x_t)|² when its optimal
-    prediction is moved by η δ, for every field δ."""
+    prediction is moved by η δ, for every field δ: the error of the optimum is orthogonal to functions of x_t."""
     case = case.reduced()
     for t in case.times((1.5, -0.5)):
         level, (weights, x0, noise) = case.schedule.at(t), case.pairs(t)
         at = f64(t)
         x = level.alpha * x0 + level.sigma * noise
-        delta = case.wrong("x0", 0)(x, at).value
+        deltas = [case.wrong("x0", index)(x, at).value for index in range(2)]
         optimum = {kind: case.at(t).mean(x, kind) for kind in KINDS}
         for kind in KINDS:
             y = TARGETS[kind](x0, noise, level)
             size = mean(weights, y.square().sum(-1)).sqrt()
             base = (optimum[kind] - y).square().sum(-1)
-            for eta in (0.1, -0.3):
+            for eta, delta in zip((0.1, -0.3), deltas, strict=True):
                 moved = (optimum[kind] + eta * size * delta - y).square().sum(-1)
                 rise = mean(weights, moved - base)
                 want = (eta * size) ** 2 * mean(weights, delta.square().sum(-1))
                 yield Compare(rise, want, mean(weights, moved + base), at=f"t = {t:.4g}, {kind}")
+                across = ((optimum[kind] - y) * delta).sum(-1)
+                yield Compare(mean(weights, across), f64(0.0), mean(weights, across.abs()), at=f"t = {t:.4g}, {kind}")
 
 
 # -------------------------------------------------------------------- one loss

@@ -41,7 +41,7 @@ def _log_normal(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     because="closed forms on both sides",
     breaks=[
         Break(
-            "β added once too often",
+            "β 1 % too large",
             DDPM,
             "transition",
             lambda f: lambda self, x, i: (f(self, x, i)[0], 1.01 * f(self, x, i)[1]),
@@ -285,10 +285,10 @@ GAP_STEPS = [32, 64, 128, 256]
     breaks=[
         Break("a KL with the wrong sign", variational, "gaussian_kl", lambda f: scaled(f, -1.0)),
         Break(
-            "the decoder's normalisation forgotten",
+            "the decoder's 2π forgotten",
             DDPM,
             "decoder_nll",
-            lambda f: lambda self, m, x, x0, variance=None: f(self, m, x, x0, variance) - 5 * x0.shape[-1],
+            lambda f: lambda self, m, x, x0: f(self, m, x, x0) - x0.shape[-1] * math.log(2 * math.pi) / 2,
         ),
     ],
 )
@@ -308,7 +308,7 @@ def averaged_elbo_is_a_bound(case: Case) -> Iterator[AtMost]:
     applies=smooth,
     breaks=[
         Break(
-            "the posterior mean with β̃ for β",
+            "x_0 taken 1 % too small in the posterior mean",
             DDPM,
             "posterior",
             lambda f: lambda self, x, x0, i: (f(self, x, 0.99 * x0, i)[0], f(self, x, x0, i)[1]),
@@ -338,7 +338,7 @@ LIMITS = {1: 0.5772156649015329 / 2, 2: 0.5772156649015329 + math.pi**2 / 12}
     applies=lambda case: case.schedule.T == 1,
     breaks=[
         Break(
-            "1-ᾱ for its square root",
+            "√β for β",
             DDPM,
             "from_schedule",
             lambda f: classmethod(lambda cls, s, t: cls((f.__func__(cls, s, t).beta).sqrt(), t)),

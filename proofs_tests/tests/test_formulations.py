@@ -272,6 +272,29 @@ def test_flow_matching_samples_land_on_the_data() -> None:
         torch.testing.assert_close(got, exact, rtol=0, atol=accuracy)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "rk4"}, "method must be 'reference', 'euler' or 'heun': it is 'rk4'"),
+        ({"steps": 0}, "steps must be"),
+    ],
+)
+def test_bad_ways_to_follow_a_flow(options: dict[str, object], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        FlowMatching(FM).sample(DATA.predictor(FM, "velocity"), torch.zeros(2).double(), **options)
+
+
+def test_from_the_same_noise_at_the_end_of_the_clock_flows_differ() -> None:
+    """VP ends with some of the data left and flow matching with none: the same ε at t = 1 leads to different data, and leads
+    to the same from a common λ with x at the ratio of the α (the agreement `one-probability-flow`)."""
+    noise = torch.randn(4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ends = [DATA.flow(clock, noise, 1.0, 0.0) for clock in (VP, FM)]
+    assert float((ends[0] - ends[1]).norm(dim=-1).min()) > 1e-3
+    t = VP.t_of_lam(-4.0), FM.t_of_lam(-4.0)
+    there = FM.alpha(t[1]) / VP.alpha(t[0]) * noise
+    torch.testing.assert_close(DATA.flow(FM, there, t[1], 0.0), DATA.flow(VP, noise, t[0], 0.0))
+
+
 def test_flow_matching_likelihood() -> None:
     mixture, path = target("well-separated"), FlowMatching(FM)
     x = mixture.sample(3, seed=11)

@@ -222,6 +222,19 @@ def test_reverse_kernel_is_bayes(data: st.DataObject, mixture: GaussianMixture, 
     torch.testing.assert_close(got, want, rtol=1e-8, atol=1e-9 * scale)
 
 
+def test_reverse_kernel_where_a_component_all_but_vanishes() -> None:
+    """At points where P(k | x_t) is less than the least number of the type, component k may still decide p(x_s|x_t)."""
+    mixture = GaussianMixture([0.5, 0.5], [[-30.0], [30.0]], [0.01, 0.01])
+    n_t, n_s = CLOCK.at(0.2), CLOCK.at(0.1)
+    x_t, x_s = n_t.alpha * tensor([-29.0]), n_s.alpha * tensor([29.0])
+    kernel = mixture.at(CLOCK, 0.2).reverse(x_t, n_s)
+    assert float(kernel.weights[1]) == 0
+    ratio = n_t.alpha / n_s.alpha
+    forward = torch.distributions.Normal(ratio * x_s, (n_t.sigma**2 - (ratio * n_s.sigma) ** 2).sqrt())
+    want = forward.log_prob(x_t)[0] + mixture.at(CLOCK, 0.1).log_prob(x_s) - mixture.at(CLOCK, 0.2).log_prob(x_t)
+    torch.testing.assert_close(kernel.log_prob(x_s), want, rtol=1e-12, atol=0)
+
+
 def test_samples_of_the_reverse_kernel_and_of_the_posterior() -> None:
     """Monte Carlo, 40,000 samples a point: means within 4.5 standard errors, which sees an error of 2 % of a deviation."""
     mixture, n = target("anisotropic"), 40_000
@@ -373,7 +386,9 @@ def test_named_targets(name: str) -> None:
         ([1.0], [0.0], 1.0, r"means must have shape \(any, any\): it has \(1,\)"),
         ([1.0], [[math.nan]], 1.0, r"means must be finite: it holds nan at index \(0, 0\)"),
         ([1.0], torch.zeros(1, 0), 1.0, r"means must have shape \(K, D\) with K, D at least 1"),
-        ([1.0], [["a"]], 1.0, r"means must be an array of numbers|means must"),
+        ([1.0], [["a"]], 1.0, r"^means must be an array of numbers, its rows of one length$"),
+        ([1.0], [[0.0], [1.0, 2.0]], 1.0, r"^means must be an array of numbers, its rows of one length$"),
+        (None, [[0.0]], 1.0, r"^weights must be an array of numbers, its rows of one length$"),
         (
             [1.0],
             [[0.0, 0.0]],
@@ -421,7 +436,10 @@ def test_bad_mixtures(weights: object, means: object, covariances: object, messa
             "x_s has no density here",
         ),
         (lambda: target("ring").sample(-1), "n must not be negative"),
-        (lambda: target("ring").sample_path(CLOCK, [0.5, 0.2], 3), "times must rise"),
+        (lambda: target("ring").sample_path(CLOCK, [0.5, 0.2], 3), "times must hold at least one time, and rise"),
+        (lambda: target("ring").sample_path(CLOCK, [], 3), "times must hold at least one time, and rise"),
+        (lambda: target("ring").at_level(1.0, -0.5), "sigma must not be negative: it is -0.5"),
+        (lambda: target("ring").at_level(-1.0, 0.5), "alpha must not be negative: it is -1"),
         (lambda: target("dirac").flow(CLOCK, torch.zeros(2), 0.0, 0.5), "s must have sigma > 0"),  # type: ignore[attr-defined]
         (lambda: Gaussian([0.0], torch.zeros(1, 1, 1)), r"covariance must have shape \(\), \(D,\) or \(D, D\)"),
         (lambda: GaussianMixture([1.0], [[0.0]], 1.0, labels=[0.5]), "labels must be integers"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import os
 import subprocess
 import sys
 from itertools import product
@@ -246,12 +247,20 @@ def test_more_bad_files(tmp_path: Path, table: np.ndarray[tuple[int, int], np.dt
     np.savez(tmp_path / "two.npz", a=table, b=table)
     np.save(tmp_path / "words.npy", np.array(["a", "b"]))
     np.save(tmp_path / "complex.npy", table * 1j)
+    np.save(tmp_path / "number.npy", np.array(3.0))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "two.npz").read_bytes()[:100])
+    (tmp_path / "nothing.npy").touch()
+    (tmp_path / "folder.csv").mkdir()
     for name, message in [
         ("none.npy", "does not exist"),
         ("pickled.npy", "can't be read: Object arrays cannot be loaded"),
         ("two.npz", "must hold one array: it holds a, b"),
         ("words.npy", "must hold real numbers"),
         ("complex.npy", "must hold real numbers"),
+        ("number.npy", "must hold a table: it holds one number"),
+        ("cut.npz", "can't be read: File is not a zip file"),
+        ("nothing.npy", "is empty"),
+        ("folder.csv", "is a folder"),
     ]:
         with pytest.raises(BadInput, match=message):
             read(tmp_path / name)
@@ -266,11 +275,36 @@ def test_fitting(table: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> No
         fit(points, 0)
     with pytest.raises(BadInput, match="must vary: all 40 rows are the same"):
         fit(torch.ones(40, 3), 2)
+    for factor in (1e200, 1e-200):
+        with pytest.raises(BadInput, match=r"must be rescaled: the variance of its columns, (inf|0), is no ordinary"):
+            fit(factor * points, 2)
     points[:, 1] = 4.0
     with pytest.warns(FloorWarning, match="column 1 does not vary; kept, with variance"):
         flat = fit(points, 2)
     floor = 1e-3 * float(points.var(0, correction=0).mean())
     assert float(flat.project([[0.0], [1.0], [0.0]]).spectrum.min()) == pytest.approx(floor, rel=1e-6)
+
+
+def test_files_of_the_same_name_are_two_targets(
+    tmp_path: Path, table: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+) -> None:
+    (tmp_path / "other").mkdir()
+    paths = [str(tmp_path / "a.npy"), str(tmp_path / "other" / "a.npy")]
+    for path in paths:
+        np.save(path, table)
+    made = plan(Request(targets=paths, claims=["tweedie"], components=2))
+    assert {task.cell.target for task in made.tasks if task.wrong is None} == {"a.npy", paths[1]}
+
+
+def test_where_a_ledger_may_go(tmp_path: Path) -> None:
+    made = ledger.build([result("tweedie")], [registry.claim("tweedie")], 1, {"seed": 0})
+    (tmp_path / "link.json").symlink_to("real.json")
+    ledger.write(made, tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert ledger.read(tmp_path / "real.json") == made
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadInput, match="is not an ordinary file"):
+        ledger.check_writable(tmp_path / "pipe")
 
 
 # -------------------------------------------------------------------- the house
