@@ -53,6 +53,7 @@ from concordant.theory.kernel.terms import (
     Log,
     Mul,
     Num,
+    Path,
     Point,
     Power,
     Time,
@@ -170,17 +171,24 @@ class Formula(Printer):
             return False, self.contraction(e, hide)  # type: ignore[arg-type]
         if len(p.above) == 1 and not p.below and abs(p.number) == 1 and not p.scalars and isinstance(p.above[0], Num):
             return False, self.show(p.above[0])
-        if hide is not None and (
-            sum(hide in free(a) for a in p.above) != 1 or any(hide in free(a) for a in p.below)
-        ):
+        if hide is not None and (sum(hide in free(a) for a in p.above) != 1 or any(hide in free(a) for a in p.below)):
             if Num(sp.Integer(0)) in p.above or p.number == 0:
                 return False, Shown(self.sign("zero"))
             raise NotAVector
-        above = [self.power(self.factor(a, hide), n) for a, n in _counted(p.above)]
+        above = [self.power(self.factor(a, hide), n)._replace(rank=self.rank(a)) for a, n in _counted(p.above)]
         below = [self.power(self.factor(a, None), n) for a, n in _counted(p.below)]
         if isinstance(e, Num) and isinstance(e.value, sp.Add):
             return False, self.scalar(e.value)
         return bool(p.number < 0), self.scaled(abs(p.number), p.scalars, above, below)
+
+    @staticmethod
+    def rank(e: Expr) -> int:
+        """Where a factor stands among the others."""
+        if isinstance(e, Field):
+            return 4 if e.name == DT else 1
+        if not any(isinstance(v, (Point, Index, Path)) for v in free(e)) and not isinstance(e, Bind):
+            return 0
+        return 2 if isinstance(e, Add) else 1 if isinstance(e, Bind) and e.kind in ("int", "path", "time") else 3
 
     def factor(self, e: Expr, hide: Index | None) -> Shown:
         """A factor of a product."""
@@ -204,7 +212,9 @@ class Formula(Printer):
             return Shown(self.sign("d") + "t")
         if e.name == HOLE.name:
             return Shown(r"\square" if self.style.tex else "□")
-        if e.name.startswith("d") and len(e.name) > 1 and e.comps:  # a differential: its arguments are in the text around
+        if (
+            e.name.startswith("d") and len(e.name) > 1 and e.comps
+        ):  # a differential: its arguments are in the text around
             of = self.display(e.name).removeprefix("d")
             return Shown(self.sign("d") + self.name(of, bold, indices).text)
         said = self.field(e.name)
@@ -254,8 +264,10 @@ class Formula(Printer):
     def prefix(self, operator: str, of: Shown) -> Shown:
         """An operator before what it applies to."""
         inside = self.bracket(of, PREFIX)
-        gap = " " if not inside.startswith(("(", "\\left(", "∇", "∂", "\\nabla", "\\partial")) else ""
-        return Shown(operator + gap + inside, PREFIX, True, of.tall)
+        gap = not inside.startswith(("(", "\\left(", "∇", "∂", "\\nabla", "\\partial")) and (
+            self.style.tex or "_" in operator
+        )
+        return Shown(operator + " " * gap + inside, PREFIX, True, of.tall)
 
     def by(self, x: Point | Time, body: Expr) -> str:
         """The point by which a derivative is taken, unless no other is in sight."""
@@ -265,9 +277,11 @@ class Formula(Printer):
     def rate(self, e: D, hide: Index | None) -> Shown:
         """A derivative by a time."""
         t, body = e.by, e.body
-        match body:
-            case Num(c) if isinstance(c, AppliedUndef) and c.args == (t,):
+        if isinstance(body, Num):
+            c = self.abbreviated(body.value)
+            if isinstance(c, AppliedUndef) and c.args == (t,):
                 return self.scalar(sp.Function(c.func.__name__ + "'")(t))
+        match body:
             case Field(name, (at,), comps) if at == t and name != COORDINATE and not self.field(name).subscript:
                 shown = self.name(self.field(name).name, hide in comps, [i.name for i in comps if i != hide], 1)
                 return Shown(f"{shown.text}({self.scalar(t).text})")
@@ -316,7 +330,9 @@ class Formula(Printer):
             return self.hessian_times(a, b, i, hide)
         if a == b:
             of = self.show(a, i)
-            return Shown(f"{(self.style.tall_norm if of.tall else self.style.norm) % of.text}{self.squared}", POWER, tall=of.tall)
+            return Shown(
+                f"{(self.style.tall_norm if of.tall else self.style.norm) % of.text}{self.squared}", POWER, tall=of.tall
+            )
         left, right = self.show(a, i), self.show(b, i)
         text = self.bracket(left, PREFIX, left.level != PREFIX) + self.sign("dot") + self.bracket(right, PREFIX)
         return Shown(text, PRODUCT, True, left.tall or right.tall)
@@ -332,7 +348,7 @@ class Formula(Printer):
                 case D(D(phi, x, j), y, k) if x == y and {j, k} == {i, hide} and not {i, hide} & free(phi):
                     by = self.sub(self.by(x, phi))
                     hess = self.prefix(self.sign("nabla").rstrip() + by + self.squared, self.show(phi))
-                    return self.product([Shown(self.style.bracket % hess.text), self.show(v, i)])
+                    return Shown(f"({hess.text}) {self.bracket(self.show(v, i), PREFIX)}", PREFIX, True)
         raise NotAVector
 
     # ------------------------------------------------------------------------------------------------ binders
@@ -380,7 +396,7 @@ class Formula(Printer):
         if p.below or len(logs) != 1 or len(logs[0].terms) != 2:
             return None
         match logs[0].terms[0], negated(logs[0].terms[1]):
-            case Log(Field() as a), Log(Field() as b) if a in p.above and all(f.args[:1] != () for f in (a, b)):
+            case Log(Field() as a), Log(Field() as b) if a in p.above and _of(a, e.var) and _of(b, e.var):
                 rest = list(p.above)
                 rest.remove(a)
                 rest.remove(logs[0])
@@ -428,8 +444,16 @@ class Formula(Printer):
         scale = unit if v == 1 else self.product([variance, Shown(unit)]).text
         inside = point.text + self.sign("semi") + middle.text + ", " + scale
         tall = middle.tall or variance.tall
-        text = self.sign("log") + self.sign("normal") + (self.style.tall_bracket if tall else self.style.bracket) % inside
+        text = (
+            self.sign("log") + self.sign("normal") + (self.style.tall_bracket if tall else self.style.bracket) % inside
+        )
         return Shown(text, PREFIX, True, tall)
+
+
+def _of(e: Field, x: object) -> bool:
+    """Whether x is the first point of e, and no other."""
+    points = [a for a in e.args if not isinstance(a, sp.Basic)]
+    return points.count(x) == 1 and points[0] == x  # type: ignore[arg-type]
 
 
 def _counted(factors: Iterable[Expr]) -> list[tuple[Expr, int]]:

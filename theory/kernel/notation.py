@@ -8,7 +8,8 @@ A *notation* says how the names of one derivation are displayed.  It maps
 
     a field      to [name][_t][|]:  "|" prints q(x|x_0), "_t" prints p_t(x), "q_t|" prints q_t(x|x_0), "p_φ|" p_φ(z|x)
     a point, a constant, a path, a law   to another name:  "x_{i-1}", "ᾱ_i"
-    "=name"      to a scalar that is abbreviated so:  {"=ᾱ_i": "(1 - β)*ā"}; the abbreviation is listed with the definitions
+    "=name"      to a scalar that is abbreviated so:  {"=ᾱ_i": "(1 - β)*ā", "=c(t)": "α(t) + σ(t)", "=σ_{t|s}²": …}; the
+                 abbreviation is listed with the definitions
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -29,7 +30,7 @@ from concordant.theory.kernel.terms import Const
 Notation = Mapping[str, str]
 
 # how tightly a piece binds
-SUM, PRODUCT, PREFIX, POWER, FRACTION, ATOM = range(6)
+SUM, QUOTIENT, PRODUCT, PREFIX, POWER, FRACTION, ATOM = range(7)
 
 
 class Shown(NamedTuple):
@@ -39,6 +40,7 @@ class Shown(NamedTuple):
     level: int = ATOM
     open: bool = False
     tall: bool = False
+    rank: int = 0  # where it stands among factors: 0 functions of time, 1 fields, 2 sums, 3 what is open, 4 dt
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ PLAIN = Style(
     space=" ",
 )  # fmt: skip
 
-_NAME = re.compile(r"^(?P<base>[^\W\d_])(?P<marks>[\u0300-\u036f]*)(?P<digits>\d*)(?:_(?P<sub>\{.*\}|[^_']+))?(?P<primes>'*)$")
+_NAME = re.compile(
+    r"^(?P<base>[^\W\d_])(?P<marks>[\u0300-\u036f]*)(?P<digits>\d*)(?:_(?P<sub>\{.*\}|[^_']+))?(?P<primes>'*)$"
+)
 
 #: Names that stand for a shorter one everywhere.
 SHORT = {"π0": "π"}
@@ -156,7 +160,9 @@ class Printer:
         if self.style.tex:
             return Shown(self.style.frac % (above.text, below.text), FRACTION, tall=True)
         return Shown(
-            self.style.frac % (self.bracket(above, POWER, True), self.bracket(below, POWER, True)), PRODUCT
+            self.style.frac
+            % (self.bracket(above, ATOM if above.tall else PRODUCT, True), self.bracket(below, POWER, True)),
+            QUOTIENT,
         )
 
     def power(self, base: Shown, n: sp.Rational | int) -> Shown:
@@ -184,17 +190,13 @@ class Printer:
         if len(all_) == 1:
             return all_[0]
         parts = [self.bracket(f, PRODUCT if f is all_[-1] else PREFIX, f is not all_[-1]) for f in all_]
-        parts = [
-            self.bracket(f) if f.level == FRACTION and not self.style.tex else text
-            for f, text in zip(all_, parts, strict=True)
-        ]
         return Shown(self.style.space.join(parts), PRODUCT, all_[-1].open, any(f.tall for f in all_))
 
     def sum(self, signed: Iterable[tuple[bool, Shown]]) -> Shown:
         """± a ± b …; True is minus."""
         text, tall, count = "", False, 0
         for negative, e in signed:
-            body = self.bracket(e, PRODUCT)
+            body = self.bracket(e, QUOTIENT)
             if count:
                 text += f" {self.sign('minus')} {body}" if negative else f" + {body}"
             else:
@@ -213,8 +215,15 @@ class Printer:
         out = "".join(GREEK.get(c, r"\mid " if c == "|" else c) + (" " if c in GREEK else "") for c in text)
         return out.strip()
 
+    def operated(self, name: str) -> str:
+        """Names such as ∇·v and ∇p."""
+        operator = self.sign("nabla").rstrip() + (self.sign("dot") if name[1] == "·" else " " * self.style.tex)
+        return self.style.bracket % (operator + self.name(name.lstrip("∇·"), name[1] == "·").text)
+
     def name(self, name: str, bold: bool = False, subs: Iterable[str] = (), primes: int = 0) -> Shown:
         """A name: accents, trailing digits and what follows _ as subscripts, primes."""
+        if name.startswith("∇"):
+            return Shown(self.operated(name) + self.sub(*subs))
         name = unicodedata.normalize("NFD", SHORT.get(name, name))
         found = _NAME.match(name)
         if found is None:
@@ -247,9 +256,13 @@ class Printer:
     # ------------------------------------------------------------------------------------------------ scalars
     def scalar(self, c: sp.Expr) -> Shown:
         """A scalar of the whitelist."""
+        return self._scalar(self.abbreviated(c))
+
+    def abbreviated(self, c: sp.Expr) -> sp.Expr:
+        """A scalar with what the notation abbreviates replaced by its name."""
         for symbol, what in self.abbreviations:
             c = _abbreviate(c, symbol, what)
-        return self._scalar(c)
+        return c
 
     def _scalar(self, c: sp.Expr) -> Shown:
         if isinstance(c, sp.Add):
@@ -284,12 +297,9 @@ class Printer:
 
     def _scalar_sum(self, c: sp.Add) -> Shown:
         """Positive terms first; a factor common to all, ½ (a - b), before the brackets."""
+        if _common(c) != 1:
+            return self.scaled(*split([c]), [])
         parts = c.as_ordered_terms()
-        rationals = [part.as_coeff_Mul()[0] for part in parts]
-        common = abs(rationals[0])
-        if common != 1 and all(abs(r) == common for r in rationals):
-            inner = sp.Add(*(part / common for part in parts))
-            return self.scaled(common, {inner: sp.Integer(1)}, [])
         negative = [part.as_coeff_Mul()[0] < 0 for part in parts]
         order = [i for i, n in enumerate(negative) if not n] + [i for i, n in enumerate(negative) if n]
         return self.sum((negative[i], self._scalar(-parts[i] if negative[i] else parts[i])) for i in order)
@@ -308,12 +318,12 @@ class Printer:
             [self.power(self._scalar(b), abs(e)) for b, e in _sorted(powers) if (e > 0) == up] for up in (True, False)
         )
         negative, number = bool(number < 0), abs(number)
-        rest = sorted(rest, key=lambda f: 2 if f.open else f.level == SUM)
+        rest = sorted(rest, key=lambda f: f.rank)
         line = bool(below_ or below)
         if line:
             if below:
                 above_, rest = above_ + rest, []
-            elif not above_ and number.p == 1 and rest and not rest[0].open:
+            elif not above_ and number.p == 1 and rest and rest[0].rank < 3:
                 above_, rest = rest[:1], rest[1:]
             if number.p != 1:
                 above_ = [Shown(str(number.p)), *above_]
@@ -326,7 +336,7 @@ class Printer:
             if number != 1 or not factors:
                 factors = [self._number(number), *factors]
             out = self._row(factors)
-        return Shown(f"{self.sign('minus')}{self.bracket(out, PRODUCT)}", SUM, out.open, out.tall) if negative else out
+        return Shown(f"{self.sign('minus')}{self.bracket(out, QUOTIENT)}", SUM, out.open, out.tall) if negative else out
 
     def _row(self, factors: list[Shown]) -> Shown:
         return self.product(factors) if factors else Shown("1")
@@ -353,12 +363,23 @@ def split(factors: Iterable[sp.Expr]) -> tuple[sp.Rational, dict[sp.Expr, sp.Rat
             take(c.base, e * c.exp)
         elif c.is_Rational and e.is_Integer:
             number *= c**e
+        elif e.is_Integer and (common := _common(c)) != 1:
+            number *= common**e
+            take(sp.Add(*(part / common for part in c.args)), e)
         else:
             powers[c] = powers.get(c, sp.Integer(0)) + e
 
     for c in factors:
         take(c, sp.Integer(1))
     return number, {b: e for b, e in powers.items() if e != 0}
+
+
+def _common(c: sp.Expr) -> sp.Rational:
+    """The size of the rational factors of the terms of a sum, if it is the same in all."""
+    if not isinstance(c, sp.Add):
+        return sp.Integer(1)
+    sizes = {abs(part.as_coeff_Mul()[0]) for part in c.args}
+    return sizes.pop() if len(sizes) == 1 else sp.Integer(1)
 
 
 def _sorted(powers: dict[sp.Expr, sp.Rational]) -> list[tuple[sp.Expr, sp.Rational]]:
@@ -395,14 +416,15 @@ def _abbreviate(c: sp.Expr, symbol: sp.Expr, what: sp.Expr) -> sp.Expr:
 
 
 def abbreviations(notation: Notation) -> list[tuple[sp.Expr, sp.Expr]]:
-    """Pairs of a symbol (or its square) and the scalar in declared constants that it stands for, which may use those before."""
+    """Pairs of a name (its square, a function of time) and the scalar that it stands for, which may use those before."""
     out: list[tuple[sp.Expr, sp.Expr]] = []
-    names: dict[str, sp.Basic] = dict(terms._constants)
+    names: dict[str, Any] = {**terms._constants, "t": terms.time("t")}
+    names |= {name: sp.Function(name, **assumed) for name, assumed in terms._functions.items() if name.isidentifier()}
     for key, value in notation.items():
         if key[0] != "=":
             continue
-        name = key[1:].removesuffix("²")
-        symbol = sp.Symbol(name, positive=True)
+        name = key[1:].removesuffix("²").removesuffix("(t)")
+        symbol = sp.Function(name)(names["t"]) if key.endswith("(t)") else sp.Symbol(name, positive=True)
         what: sp.Expr = sp.sympify(value, locals=names)
         for before, stands_for in out:
             what = _abbreviate(what, before, stands_for)
