@@ -54,7 +54,7 @@ from concordant.theory.kernel.terms import (
 )
 
 TIMED = {"p": "_t", "ρ": "_t", "dρ": "dx̄"}
-FLOW = {"p": "_t", "u": "∇·v", "h": "∇p_t", "z": "x"}
+FLOW = {"p": "_t", "u": "∇·v", "h": "∇p_t"}
 TRANSITION = {
     **{"x": "x_t", "y": "x_s", "k": "q|", "m": "q|", "n": "q|", "r": "q|"},
     **{"=α_{t|s}": "α_t/α_s", "=σ_{t|s}²": "σ_t**2 - α_t**2/α_s**2*σ_s**2"},
@@ -108,7 +108,7 @@ def reverse_density(extra: Any) -> Theorem:
     forward = reversed_time(fokker_planck(), t, tau, T)
     right = -div(there * drift, x) + half * lap(there, x)
     of_p = derive(d_dt(there, tau)).to(
-        right, by=using(forward.inside(lambda e: -e), text="the Fokker-Planck equation at T - τ")
+        right, by=using(forward.inside(lambda e: -e), text="the Fokker-Planck equation at T − τ")
     )
     return uniqueness(of_rho, of_p.qed(), "ρ", (x, tau), there)
 
@@ -328,7 +328,7 @@ def snr_kl() -> Theorem:
             half * norm2(apart),
             by=using(
                 centred.inside(lambda e: 2 * half * contract(lambda j: apart.at(j) * e)),
-                text="r is centred at its mean",
+                text="the first law is centred at its mean",
             )
             & normalised("r"),
         )

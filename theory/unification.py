@@ -94,7 +94,9 @@ def optimal_predictions() -> tuple[Theorem, ...]:
         .to(
             (da * (X / a + s**2 / a * score) + ds * (-s * score)).at(i),
             by=using(
-                second.inside(lambda e: da * e), first.inside(lambda e: ds * e), text="both predictions by the score"
+                second.inside(lambda e: da * e),
+                first.inside(lambda e: ds * e),
+                text="both predictions in terms of the score",
             ),
         )
         .to((rate * X - HALF * g2 * score).at(i), by=algebra)
@@ -116,7 +118,9 @@ def four_forms() -> tuple[Theorem, ...]:
         .to(
             (a * (X / a + s**2 / a * score) - s**2 * score).at(i),
             by=using(
-                second.inside(lambda e: a * e), first.inside(lambda e: s * e), text="both predictions by the score"
+                second.inside(lambda e: a * e),
+                first.inside(lambda e: s * e),
+                text="both predictions in terms of the score",
             ),
         )
         .to(X.at(i), by=algebra)
@@ -130,7 +134,7 @@ def four_forms() -> tuple[Theorem, ...]:
     score_form = (
         derive(start)
         .to(by_noise, by=using(noise_form, text="the form in ε̂"))
-        .to(by_score, by=using(first.inside(lambda e: -s * slope * e), text="ε̂ by the score"))
+        .to(by_score, by=using(first.inside(lambda e: -s * slope * e), text="ε̂ in terms of the score"))
     ).qed()
     return noise_form, data_form, score_form
 

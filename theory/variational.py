@@ -131,7 +131,7 @@ def reverse_kernel_minimiser() -> tuple[Theorem, ...]:
     excess = (
         derive(conditional_kl(p0, m, r, f) - conditional_kl(p0, m, r, b))
         .to(integral(p * b * (log(b) - log(f)), x, y), by=reverse)
-        .to(0, by=using(outer, text="Gibbs' inequality, averaged over x"))
+        .to(0, by=using(outer, text="Gibbs' inequality, averaged"))
     ).qed()
     q, before = scalar("q")(x, y), scalar("n")(y, x0)
     posterior = definition("r", (y, x, x0), q * before / m)

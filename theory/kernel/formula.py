@@ -39,7 +39,6 @@ from concordant.theory.kernel.terms import (
     DELTA,
     DIM,
     DT,
-    DW,
     HOLE,
     Add,
     Along,
@@ -101,6 +100,11 @@ def take_apart(e: Expr) -> Product:
                 above.extend(out)
                 below.extend(inner.below)
                 above.append(Bind("con", i, core[0] if len(core) == 1 else Mul(tuple(core))))
+            case Bind(kind, var, Mul() as body, low, high, law) if n == 1 and kind not in ("con", "prod"):
+                if take_apart(body).number < 0:  # a minus sign is drawn before an integral
+                    scalars.append(sp.Integer(-1))
+                    a = Bind(kind, var, negated(body) or Mul((Num(sp.Integer(-1)), *body.factors)), low, high, law)
+                above.append(a)
             case _:
                 (above if n > 0 else below).extend([a] * abs(n))
 
@@ -131,6 +135,7 @@ class Formula(Printer):
     def __init__(self, style: Style, notation: Notation, kl: bool = True) -> None:
         super().__init__(style, notation)
         self.kl = kl
+        self.clock = "t"  # the name of the time of which dt is the differential
 
     # ------------------------------------------------------------------------------------------------ the recursion
     def show(self, e: Expr, hide: Index | None = None) -> Shown:
@@ -145,7 +150,8 @@ class Formula(Printer):
             case Field():
                 return self.of_field(e, hide)
             case Add(terms):
-                return self.normal(e) or self.sum(self.term(a, hide) for a in terms if a != Num(sp.Integer(0)))
+                kept = [a for a in terms if take_apart(a).number != 0]
+                return self.normal(e) or self.sum(self.term(a, hide) for a in kept or terms[:1])
             case Log(of):
                 shown = self.show(of)
                 return Shown(self.sign("log") + self.bracket(shown, FRACTION), PREFIX, True, shown.tall)
@@ -153,48 +159,35 @@ class Formula(Printer):
                 return self.derivative(e, hide)
             case Bind("con", Index() as i, Add(terms)):
                 return self.show(Add(tuple(Bind("con", i, a) for a in terms)), hide)
-            case Mul() | Power() | Bind("con"):
+            case Mul() | Power() | Bind():
                 negative, shown = self.term(e, hide)
                 return self.sum([(True, shown)]) if negative else shown
-            case Bind():
-                return self.binder(e, hide)
         raise TypeError(e)
 
     def term(self, e: Expr, hide: Index | None) -> tuple[bool, Shown]:
         """A term of a sum: whether it is subtracted, and the rest."""
-        if not isinstance(e, (Num, Mul, Power)) and not (isinstance(e, Bind) and e.kind == "con"):
+        if not isinstance(e, (Num, Mul, Power, Bind)):
             return False, self.show(e, hide)
         if isinstance(e, Num) and hide is not None:
             return False, self.show(e, hide)
         p = take_apart(e)
-        if len(p.above) == 1 and p.above[0] == e:  # a contraction that comes apart no further
-            return False, self.contraction(e, hide)  # type: ignore[arg-type]
-        if len(p.above) == 1 and not p.below and abs(p.number) == 1 and not p.scalars and isinstance(p.above[0], Num):
-            return False, self.show(p.above[0])
+        if p.number == 0:
+            return False, Shown(self.sign("zero") if hide is not None else "0")
+        if len(p.above) == 1 and p.above[0] == e:  # it comes apart no further
+            return False, self.factor(e, hide)
         if hide is not None and (sum(hide in free(a) for a in p.above) != 1 or any(hide in free(a) for a in p.below)):
-            if Num(sp.Integer(0)) in p.above or p.number == 0:
-                return False, Shown(self.sign("zero"))
             raise NotAVector
-        above = [self.power(self.factor(a, hide), n)._replace(rank=self.rank(a)) for a, n in _counted(p.above)]
+        above = [_ranked(a, self.power(self.factor(a, hide), n)) for a, n in _counted(p.above)]
         below = [self.power(self.factor(a, None), n) for a, n in _counted(p.below)]
         if isinstance(e, Num) and isinstance(e.value, sp.Add):
             return False, self.scalar(e.value)
         return bool(p.number < 0), self.scaled(abs(p.number), p.scalars, above, below)
 
-    @staticmethod
-    def rank(e: Expr) -> int:
-        """Where a factor stands among the others."""
-        if isinstance(e, Field):
-            return 4 if e.name == DT else 1
-        if not any(isinstance(v, (Point, Index, Path)) for v in free(e)) and not isinstance(e, Bind):
-            return 0
-        return 2 if isinstance(e, Add) else 1 if isinstance(e, Bind) and e.kind in ("int", "path", "time") else 3
-
     def factor(self, e: Expr, hide: Index | None) -> Shown:
         """A factor of a product."""
         hidden = hide if hide is not None and hide in free(e) else None
-        if isinstance(e, Bind) and e.kind == "con":
-            return self.contraction(e, hidden)
+        if isinstance(e, Bind):
+            return self.contraction(e, hidden) if e.kind == "con" else self.binder(e, hidden)
         return self.show(e, hidden)
 
     # ------------------------------------------------------------------------------------------------ fields
@@ -209,7 +202,7 @@ class Formula(Printer):
         if e.name == DELTA:
             return self.name("e" if bold else "δ", bold, ["".join(indices)])
         if e.name == DT:
-            return Shown(self.sign("d") + "t")
+            return Shown(self.sign("d") + self.clock)
         if e.name == HOLE.name:
             return Shown(r"\square" if self.style.tex else "□")
         if (
@@ -303,6 +296,8 @@ class Formula(Printer):
         try:
             return self.vectors(e.body, i, hide)
         except NotAVector:
+            if hide is not None:
+                raise
             shown = self.show(e.body, hide)
             limits = f"_{{{i.name}=1}}^{{{self.scalar(DIM).text}}}"
             return Shown(f"{self.sign('sum')}{limits} {self.bracket(shown, PRODUCT)}", PRODUCT, True, True)
@@ -450,10 +445,25 @@ class Formula(Printer):
         return Shown(text, PREFIX, True, tall)
 
 
+def _ranked(e: Expr, shown: Shown) -> Shown:
+    """A factor with its rank among factors: functions of time, fields, sums and norms, integrals, what is open, dt."""
+    if isinstance(e, Field) and e.name == DT:
+        rank = 5
+    elif shown.open:
+        rank = 4
+    elif isinstance(e, Bind):
+        rank = 2 if e.kind == "con" else 3
+    elif isinstance(e, Field):
+        rank = 1
+    else:
+        rank = 2 if any(isinstance(v, (Point, Index, Path)) for v in free(e)) else 0
+    return shown._replace(rank=rank)
+
+
 def _of(e: Field, x: object) -> bool:
     """Whether x is the first point of e, and no other."""
     points = [a for a in e.args if not isinstance(a, sp.Basic)]
-    return points.count(x) == 1 and points[0] == x  # type: ignore[arg-type]
+    return points.count(x) == 1 and points[0] == x
 
 
 def _counted(factors: Iterable[Expr]) -> list[tuple[Expr, int]]:
@@ -489,4 +499,4 @@ def plain(e: Expr, notation: Notation | None = None, hide: Index | None = None) 
     return Formula(PLAIN, notation or {}).show(e, hide).text
 
 
-__all__ = ["PRODUCT", "SUM", "ATOM", "POWER", "Formula", "NotAVector", "plain", "tex"]
+__all__ = ["ATOM", "POWER", "PRODUCT", "SUM", "Formula", "NotAVector", "plain", "tex"]

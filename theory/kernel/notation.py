@@ -40,7 +40,7 @@ class Shown(NamedTuple):
     level: int = ATOM
     open: bool = False
     tall: bool = False
-    rank: int = 0  # where it stands among factors: 0 functions of time, 1 fields, 2 sums, 3 what is open, 4 dt
+    rank: int = 0  # where it stands among factors: see `formula._ranked`
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class Style:
     space: str  # between factors
 
 
-GREEK = {
-    **{c: "\\" + name for c, name in zip("αβγδζηθικλμνξπρστυχψω", "alpha beta gamma delta zeta eta theta iota kappa lambda "
-        "mu nu xi pi rho sigma tau upsilon chi psi omega".split(), strict=True)},
-    "ε": r"\varepsilon", "φ": r"\varphi", "ς": r"\varsigma",
-    "Γ": r"\Gamma", "Δ": r"\Delta", "Λ": r"\Lambda", "Σ": r"\Sigma", "Φ": r"\Phi", "Ψ": r"\Psi", "Ω": r"\Omega",
-    "ℓ": r"\ell", "·": r"\cdot",
+LETTERS = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "zeta": "ζ", "eta": "η", "theta": "θ", "iota": "ι", "kappa": "κ",
+    "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "upsilon": "υ",
+    "chi": "χ", "psi": "ψ", "omega": "ω", "varepsilon": "ε", "varphi": "φ", "varsigma": "ς", "ell": "ℓ", "cdot": "·",
+    "Gamma": "Γ", "Delta": "Δ", "Lambda": "Λ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
 }  # fmt: skip
+GREEK = {letter: "\\" + name for name, letter in LETTERS.items()}
 HAT, BAR, TILDE = "\u0302", "\u0304", "\u0303"
 SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 VULGAR = {(1, 2): "½", (1, 3): "⅓", (2, 3): "⅔", (1, 4): "¼", (3, 4): "¾", (1, 6): "⅙", (1, 8): "⅛"}
@@ -211,7 +211,7 @@ class Printer:
     def chars(self, text: str) -> str:
         """Text of a subscript: Greek letters, bars, minus signs."""
         if not self.style.tex:
-            return text
+            return text.replace("-", self.sign("minus"))
         out = "".join(GREEK.get(c, r"\mid " if c == "|" else c) + (" " if c in GREEK else "") for c in text)
         return out.strip()
 
@@ -286,6 +286,15 @@ class Printer:
         brackets = self.style.tall_bracket if inside.tall else self.style.bracket
         return Shown(self.sign(name).strip() + brackets % inside.text, PREFIX, tall=inside.tall)
 
+    def _order(self, powers: dict[sp.Expr, sp.Rational]) -> list[tuple[sp.Expr, sp.Rational]]:
+        """Numbers, names in the order of the alphabet, sums; roots after the rest."""
+
+        def key(p: tuple[sp.Expr, sp.Rational]) -> tuple[Any, ...]:
+            name = self.display(p[0].name) if isinstance(p[0], sp.Symbol) else str(p[0])
+            return p[0].is_Add, p[1].q != 1, not p[0].is_number, unicodedata.normalize("NFD", name)
+
+        return sorted(powers.items(), key=key)
+
     def _function(self, c: AppliedUndef) -> Shown:
         """α(t) as α_t for Greek letters, g(t) for others."""
         name = c.func.__name__.rstrip("'")
@@ -315,7 +324,8 @@ class Printer:
             powers = _abbreviated(powers, symbol, what)
         below = list(below)
         above_, below_ = (
-            [self.power(self._scalar(b), abs(e)) for b, e in _sorted(powers) if (e > 0) == up] for up in (True, False)
+            [self.power(self._scalar(b), abs(e)) for b, e in self._order(powers) if (e > 0) == up]
+            for up in (True, False)
         )
         negative, number = bool(number < 0), abs(number)
         rest = sorted(rest, key=lambda f: f.rank)
@@ -323,8 +333,12 @@ class Printer:
         if line:
             if below:
                 above_, rest = above_ + rest, []
-            elif not above_ and number.p == 1 and rest and rest[0].rank < 3:
-                above_, rest = rest[:1], rest[1:]
+            else:
+                above_ += [f for f in rest if f.rank == 0 and f.level > SUM]
+                rest = [f for f in rest if f.rank != 0 or f.level == SUM]
+            if not above_ and number.p == 1 and rest and rest[0].rank < 4:
+                one = next((f for f in rest if f.level == SUM), rest[0])
+                above_, rest = [one], [f for f in rest if f is not one]
             if number.p != 1:
                 above_ = [Shown(str(number.p)), *above_]
             if number.q != 1:
@@ -380,11 +394,6 @@ def _common(c: sp.Expr) -> sp.Rational:
         return sp.Integer(1)
     sizes = {abs(part.as_coeff_Mul()[0]) for part in c.args}
     return sizes.pop() if len(sizes) == 1 else sp.Integer(1)
-
-
-def _sorted(powers: dict[sp.Expr, sp.Rational]) -> list[tuple[sp.Expr, sp.Rational]]:
-    """Numbers, names, sums; roots after the rest."""
-    return sorted(powers.items(), key=lambda p: (p[0].is_Add, p[1].q != 1, not p[0].is_number, str(p[0])))
 
 
 def _abbreviated(powers: dict[sp.Expr, sp.Rational], symbol: sp.Expr, what: sp.Expr) -> dict[sp.Expr, sp.Rational]:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
 
-from concordant.theory.kernel.formula import Formula, NotAVector
+from concordant.theory.kernel.formula import Formula, NotAVector, take_apart
 from concordant.theory.kernel.hypotheses import Hypothesis
-from concordant.theory.kernel.notation import Notation, Style
+from concordant.theory.kernel.notation import Notation, Style, split
 from concordant.theory.kernel.rules import Theorem
-from concordant.theory.kernel.terms import Add, Arg, At, Expr, Field, Index, Num, Path, Point, Step, free, step, walk
+from concordant.theory.kernel.terms import (
+    Add,
+    Arg,
+    At,
+    Bind,
+    Expr,
+    Field,
+    Index,
+    Num,
+    Path,
+    Point,
+    Time,
+    free,
+    step,
+    walk,
+)
 
 #: Kinds of hypotheses in the order in which they are told.
 KINDS = (
@@ -84,7 +100,28 @@ def reduced(raw: Iterable[Hypothesis]) -> list[Hypothesis]:
     """Hypotheses without those that others say already: what is positive is not zero."""
     all_ = list(raw)
     positive = {h[1] for h in all_ if h[0] == "positive"}
-    return [h for h in all_ if not (h[0] == "nonzero" and h[1] in positive)]
+    positive |= {Num(bare(h[1].value)) for h in all_ if h[0] == "positive" and isinstance(h[1], Num)}
+    out = []
+    for h in all_:
+        if h[0] == "nonzero" and (h[1] in positive or (isinstance(h[1], Num) and Num(bare(h[1].value)) in positive)):
+            continue
+        if not _void(h):
+            out.append(h)
+    return out
+
+
+def bare(c: sp.Expr) -> sp.Expr:
+    """A scalar without the number before it."""
+    _, powers = split([c])
+    return sp.Mul(*(b**e for b, e in powers.items()))
+
+
+def _void(h: Hypothesis) -> bool:
+    """Whether it says only that zero is square integrable, or that its integral converges."""
+    inner = h[2] if h[0] == "for every test function" else h
+    if inner[0] == "converges":
+        return bool(isinstance(inner[1], Bind) and take_apart(inner[1].body).number == 0)
+    return bool(inner[0] == "square integrable" and take_apart(inner[1]).number == 0)
 
 
 class Speaker:
@@ -93,17 +130,15 @@ class Speaker:
     def __init__(self, style: Style, notation: Notation, known: Iterable[Expr] = ()) -> None:
         self.style = style
         self.formula, self.plainly = Formula(style, notation), Formula(style, notation, kl=False)
+        #: each field at its most general arguments
         self.fields: dict[str, Field] = {}
-        for e in known:
-            for one in walk(e):
-                if isinstance(one, Field) and one.name.isprintable():
-                    self._keep(one)
-
-    def _keep(self, f: Field) -> None:
-        """The occurrence of a field with the most general arguments."""
-        before = self.fields.get(f.name)
-        if before is None or _generality(f) > _generality(before):
-            self.fields[f.name] = f
+        parts = [one for e in known for one in walk(e)]
+        ends = {one.high for one in parts if isinstance(one, Bind) and one.kind in ("sum", "prod")}
+        for one in parts:
+            if isinstance(one, Field):
+                before = self.fields.get(one.name)
+                if before is None or _generality(one, ends) > _generality(before, ends):
+                    self.fields[one.name] = one
 
     # ------------------------------------------------------------------------------------------------ formulas
     def math(self, text: str) -> str:
@@ -114,6 +149,7 @@ class Speaker:
 
     def side(self, e: Expr, of: list[Expr], kl: bool = True) -> str:
         """One of several expressions that are compared: vectors, if one index is free in all and each is a vector."""
+        self._set_clock(of)
         indices = [{v for v in free(a) if isinstance(v, Index)} for a in of if a != Num(sp.Integer(0))]
         if indices and all(len(s) == 1 and s == indices[0] for s in indices):
             (hide,) = indices[0]
@@ -124,6 +160,12 @@ class Speaker:
             except NotAVector:
                 pass
         return self.shown(e, None, kl)
+
+    def _set_clock(self, of: Iterable[Expr]) -> None:
+        """dt is dτ where τ is the only time."""
+        times = {v.name for e in of for v in free(e) if isinstance(v, Time)}
+        clock = self.formula.name(times.pop()).text if len(times) == 1 else "t"
+        self.formula.clock = self.plainly.clock = clock
 
     def equation(self, lhs: Expr, rel: str, rhs: Expr) -> str:
         both = [lhs, rhs]
@@ -174,7 +216,8 @@ class Speaker:
                 return f"for every test function {self.math(self.symbol(phi))}: {self.hypothesis(inner)}"
             case ("converges", e):
                 out = ", multiplied out," if any(isinstance(one, Add) for one in walk(e)) else ""
-                return f"{self.one(e)} converges absolutely{out}".rstrip(",")
+                shown = self.side(e, [e], kl=False).removeprefix(signs["minus"])
+                return f"{self.math(shown)} converges absolutely{out}".rstrip(",")
             case ("dominated", e):
                 return f"the derivative {self.one(e)} may be taken under the integral"
             case ("positive", Num(c)):
@@ -202,7 +245,7 @@ class Speaker:
                 return self.math(f"{self.scalar(low)} {signs['<=']} {self.scalar(high)}")
             case ("law", x, t, p, dx):
                 process = self.math(self.shown(Field(dx, (x, t), (Index("i"),)), Index("i")))
-                return f"the process of differential {process} has the density {self.one(p)} at the time {self.math(self.scalar(t))}"
+                return f"the process with the differential {process} has the density {self.one(p)} at the time {self.math(self.scalar(t))}"
             case ("given", "equal at one time", lhs, rel, rhs):
                 return f"{self.math(self.equation(lhs, rel, rhs))} at one time"
             case ("given", label, lhs, rel, rhs):
@@ -228,6 +271,7 @@ class Speaker:
     def definition(self, kind: str, field: Field, body: Expr) -> str:
         """name(args) := body; a density whose logarithm is a Gaussian's as that Gaussian."""
         hide = field.comps[0] if field.comps else None
+        self._set_clock([field])
         try:
             left, right = self.shown(field, hide), self.shown(body, hide, kl=False)
         except NotAVector:
@@ -243,9 +287,16 @@ class Speaker:
         """What a chain is."""
         k, w = step("k"), Path("w")
         here, before = At(w, k), At(w, k - 1)
-        say = lambda name, *args: self.math(self.shown(Field(name, (k, *args))))  # noqa: E731
+
+        def say(name: str, *args: Arg) -> str:
+            return self.math(self.shown(Field(name, (k, *args))))
+
         law_ = self.math(self.formula.name(self.formula.display(law)).text)
-        x, x_, last_ = self.math(self.point(here)), self.math(self.point(before)), self.math(f"k = 1, …, {self.scalar(last)}")
+        x, x_, last_ = (
+            self.math(self.point(here)),
+            self.math(self.point(before)),
+            self.math(f"k = 1, …, {self.scalar(last)}"),
+        )
         return (
             f"under {law_}, the points {x} are a Markov chain from {self.math(self.point(x0))} with the kernels "
             f"{say(q, here, before)}, {last_}; {say(m, here, x0)} is the law of {x}, and {say(r, before, here, x0)} "
@@ -258,7 +309,7 @@ class Speaker:
         p = th.params or {}
         match th.rule:
             case "given":
-                return f"the assumption that {p['label']}" if " " in p["label"] and _clause(p["label"]) else p["label"]
+                return f"the assumption that {p['label']}" if is_clause(p["label"]) else p["label"]
             case "definition":
                 return f"the definition of {self.math(self.symbol(p['definition'][1]))}"
             case "divergence theorem":
@@ -268,7 +319,7 @@ class Speaker:
             case "empty sum":
                 return "the sum being empty"
             case "chain start":
-                return "the first marginal being the first kernel"
+                return "the start of the chain"
             case "path marginal":
                 return "the marginal of the chain"
             case "path posterior":
@@ -280,7 +331,7 @@ class Speaker:
         p, first = th.params or {}, cites[0] if cites else ""
         match th.rule:
             case "induction":
-                return f"by induction on {self.math(self.scalar(p['n']))}, from {first} and on by {cites[1]}"
+                return f"by induction on {self.math(self.scalar(p['n']))}, from {first} with {cites[1]}"
             case "exponential":
                 return f"by {first}, without the logarithms"
             case "average":
@@ -301,15 +352,21 @@ class Speaker:
         return s if (s := self.axiom(th)).startswith("by ") else f"by {s}"
 
 
-def _clause(label: str) -> bool:
-    return any(f" {verb} " in label for verb in ("is", "are", "has", "solves", "obeys"))
+def is_clause(words: str) -> bool:
+    """Whether words have a verb (or an equals sign)."""
+    return re.search(r"\b(is|are|has|solves|obeys|telescopes)\b|=", words) is not None
 
 
-def _generality(f: Field) -> tuple[int, int]:
-    """Points are more general than points of a path, and steps and times than numbers."""
-    return sum(isinstance(a, Point) or isinstance(a, sp.Symbol) for a in f.args), -sum(
-        isinstance(a, At) for a in f.args
+def _generality(f: Field, ends: set[Any]) -> tuple[int, int, int]:
+    """A variable for a step is more general than a number or the last step; then points at steps, then points."""
+    steps: list[sp.Expr] = [a.step if isinstance(a, At) else a for a in f.args if isinstance(a, (At, sp.Basic))]
+    special = sum(s in ends or not s.free_symbols or bool(s.free_symbols & ends) for s in steps)
+    at = sum(isinstance(a, At) for a in f.args)
+    return (
+        -special,
+        at if any(isinstance(a, sp.Symbol) for a in f.args) else -at,
+        sum(isinstance(a, Point) for a in f.args),
     )
 
 
-__all__ = ["DEFINITIONS", "INFERENCES", "KINDS", "RULES", "Speaker", "Step", "kind_of", "reduced"]
+__all__ = ["DEFINITIONS", "INFERENCES", "KINDS", "RULES", "Speaker", "is_clause", "kind_of", "reduced"]

@@ -16,8 +16,8 @@ from concordant.theory.kernel.formula import plain, tex
 from concordant.theory.kernel.hypotheses import Hypothesis as Raw
 from concordant.theory.kernel.notation import PLAIN, TEX, Notation
 from concordant.theory.kernel.rules import Theorem
-from concordant.theory.kernel.sentences import DEFINITIONS, INFERENCES, KINDS, RULES, Speaker
-from concordant.theory.kernel.terms import Bind, D, Expr, Field, Point, walk
+from concordant.theory.kernel.sentences import DEFINITIONS, INFERENCES, KINDS, RULES, Speaker, is_clause
+from concordant.theory.kernel.terms import Bind, Expr, Field, Point, walk
 
 Place = tuple[int, int]
 
@@ -69,11 +69,6 @@ def through(th: Theorem) -> Theorem:
     return th
 
 
-def own(th: Theorem) -> frozenset[Raw]:
-    """Hypotheses that come in with this theorem and not with its premises."""
-    return th.hyps.difference(*(p.hyps for p in th.premises))
-
-
 def same(th: Theorem, premise: Theorem) -> bool:
     """Whether a line says no more than what it cites."""
     return (th.lhs, th.rel, th.rhs) == (premise.lhs, premise.rel, premise.rhs)
@@ -101,6 +96,11 @@ class Story:
                 return tuple(map(through, inner.premises))
         return tuple(map(through, line.premises))
 
+    def own(self, line: Theorem) -> set[Raw]:
+        """Hypotheses that a line does not have from the steps that it cites; what is said of every test function is old."""
+        old = set[Raw]().union(*(p.hyps for p in self.cited(line) if id(p) in self.numbers))
+        return {h for h in line.hyps - old if h[0] != "for every test function" or h[2] not in old}
+
     def _visit(self, th: Theorem) -> None:
         """Number th after all that it cites; axioms get no number, and equal steps one."""
         if th.rule not in INFERENCES and th.rule not in ("chain", "line"):
@@ -110,11 +110,19 @@ class Story:
         for line in self._lines(th):
             for premise in self.cited(line):
                 self._visit(premise)
-        key = (th.rule, th.lhs, th.rel, th.rhs, th.hyps)
+        key = (th.rule, *self._told(th))
         if key not in self._known:
             self.steps.append(th)
             self._known[key] = len(self.steps)
         self.numbers[id(th)] = self._known[key]
+
+    def _told(self, th: Theorem) -> Iterator[str]:
+        """A step as it is told: two that differ only in the names of free indices are one."""
+        speaker = self.speakers[1]
+        lines = self._lines(th)
+        sides = [lines[0].lhs, *(line.rhs for line in lines)]
+        yield from (speaker.side(e, sides) for e in sides)
+        yield from (self._reason(line, speaker) for line in lines)
 
     # ------------------------------------------------------------------------------------------------ texts
     @cached_property
@@ -125,6 +133,15 @@ class Story:
     def both(self, say: Callable[[Speaker], str]) -> tuple[str, str]:
         tex_, plain_ = map(say, self.speakers)
         return tex_, plain_
+
+    def side(self, e: Expr, of: list[Expr]) -> tuple[str, str]:
+        return self.both(lambda s: s.side(e, of))
+
+    def sentence(self, h: Raw) -> tuple[str, str]:
+        return self.both(lambda s: s.hypothesis(h))
+
+    def reason(self, line: Theorem) -> tuple[str, str]:
+        return self.both(lambda s: self._reason(line, s))
 
     def statement(self) -> Statement:
         th = self.theorem
@@ -142,15 +159,23 @@ class Story:
             chain = self._lines(step)
             start = chain[0].lhs
             sides = [start, *(line.rhs for line in chain)]
-            out.append(Line(number, 0, "", *self.both(lambda s, e=start, of=sides: s.side(e, of))))  # type: ignore[misc]
+            out.append(Line(number, 0, "", *self.side(start, sides)))
             for n, line in enumerate(chain, 1):
-                needs = [h for h in self._hypotheses(own(line)) if h.plain not in seen]
+                needs = [h for h in self._hypotheses(self.own(line)) if h.plain not in seen]
                 seen |= {h.plain for h in needs}
-                formula = self.both(lambda s, e=line.rhs, of=sides: s.side(e, of))  # type: ignore[misc]
-                reason = self.both(lambda s, th=line: self._reason(th, s))  # type: ignore[misc]
                 cites = [self.numbers[id(p)] for p in self.cited(line) if id(p) in self.numbers]
                 relation = PLAIN.signs[line.rel]
-                out.append(Line(number, n, relation, *formula, *reason, tuple(dict.fromkeys(cites)), tuple(needs)))
+                out.append(
+                    Line(
+                        number,
+                        n,
+                        relation,
+                        *self.side(line.rhs, sides),
+                        *self.reason(line),
+                        tuple(dict.fromkeys(cites)),
+                        tuple(needs),
+                    )
+                )
         return out
 
     def hypotheses(self) -> list[Hypothesis]:
@@ -158,21 +183,28 @@ class Story:
         places: dict[str, list[Place]] = {}
         for number, step in enumerate(self.steps, 1):
             for n, line in enumerate(self._lines(step), 1):
-                for h in self._hypotheses(own(line)):
-                    places.setdefault(h.plain, []).append((number, n))
+                for h in self._hypotheses(self.own(line)):
+                    places.setdefault(_inner(h.plain), []).append((number, n))
         found = self._hypotheses(self.theorem.hyps)
-        made = [Hypothesis(h.kind, h.tex, h.plain, tuple(places.get(h.plain, ()))) for h in found]
+        made = [Hypothesis(h.kind, h.tex, h.plain, tuple(places.get(_inner(h.plain), ()))) for h in found]
         short = zip(*(s.abbreviations_in_words() for s in self.speakers), strict=True)
-        text = " ".join(h.tex for h in made) + "".join(
-            " ".join(self.both(lambda s, th=th: s.equation(th.lhs, th.rel, th.rhs))) for th in self.steps  # type: ignore[misc]
-        )
-        return [Hypothesis("abbreviation", t, p) for (name, t), (_, p) in short if name in text] + made
+        text = " ".join([h.tex for h in made] + [self.side(e, [e])[0] for th in self.steps for e in (th.lhs, th.rhs)])
+        said: list[Hypothesis] = []
+        for (name, t), (_, p) in reversed(list(short)):
+            if name in text:
+                said.insert(0, Hypothesis("abbreviation", t, p))
+                text += t
+        return said + self._in_order(made)
 
     def _hypotheses(self, raw: Iterable[Raw]) -> list[Hypothesis]:
         found = sentences.reduced(raw)
-        made = [Hypothesis(sentences.kind_of(h), *self.both(lambda s, h=h: s.hypothesis(h))) for h in found]  # type: ignore[misc]
+        made = [Hypothesis(sentences.kind_of(h), *self.sentence(h)) for h in found]
         unique = {h.plain: h for h in made}
         return sorted(unique.values(), key=lambda h: (KINDS.index(h.kind), len(h.plain), h.plain))
+
+    def _in_order(self, made: list[Hypothesis]) -> list[Hypothesis]:
+        """Kind by kind, in the order of their first use."""
+        return sorted(made, key=lambda h: (KINDS.index(h.kind), h.used_at[:1] or ((len(self.steps), 0),)))
 
     # ------------------------------------------------------------------------------------------------ reasons
     def _cite(self, th: Theorem, s: Speaker) -> str:
@@ -201,8 +233,9 @@ class Story:
             parts.append(self._cited_in_words(line, s))
         if not parts:
             return {"algebra": "by algebra"}.get(params["reason"], "by linearity and Fubini's theorem")
-        lead = "" if parts[0].startswith("since ") else "by "
-        return lead + _list(parts)
+        clauses = [p for p in parts if p.startswith("since ")]
+        things = [p for p in parts if not p.startswith("since ")]
+        return ", and ".join([*(["by " + _list(things)] if things else []), *clauses])
 
     def _cited_in_words(self, line: Theorem, s: Speaker) -> str:
         """The author's words where there are some, with the steps; else the steps and axioms."""
@@ -212,7 +245,7 @@ class Story:
         if not words or words == ["as above"]:
             return _list(cites)
         said = "; ".join(words)
-        if any(f" {verb} " in said for verb in ("is", "are", "has", "telescopes", "=")):
+        if is_clause(said):
             said = f"since {said}"
         return f"{said} ({', '.join(steps)})" if steps else said
 
@@ -229,6 +262,11 @@ def _standard(words: str, line: Theorem) -> bool:
     return words in ("differentiation under the integral", "Itô's table") or set(words.split(" and ")) <= rules
 
 
+def _inner(sentence: str) -> str:
+    """A sentence without "for every test function φ"."""
+    return sentence.partition(": ")[2] if sentence.startswith("for every test function") else sentence
+
+
 def _integrated(line: Theorem) -> list[Point]:
     """The points over which integrals are taken that stand, or stand by definition, under derivatives of the line."""
     bodies = {d[1]: d[-1] for d in (line.params or {})["definitions"]}
@@ -241,7 +279,7 @@ def _integrated(line: Theorem) -> list[Point]:
             if isinstance(one, Field) and one.name in bodies:
                 look(bodies[one.name])
 
-    for h in own(line) | line.hyps:
+    for h in line.hyps:
         if h[0] == "dominated" and any(h[1] in walk(e) for e in (line.lhs, line.rhs, *bodies.values())):
             look(h[1])
     return list(found)
@@ -297,7 +335,7 @@ def axioms(theorem: Theorem) -> list[str]:
             used.add(th.rule)
         if th.rule == "line":
             used |= {flag for flag in ("ito", "under_integral", "normalised") if params[flag]}
-            used |= {"Fubini"} if any(h[0] == "converges" for h in own(th)) else set()
+            used |= {"Fubini"} if any(h[0] == "converges" for h in th.hyps) else set()
         if th.rule == "given":
             given[params["label"]] = None
         for h in th.hyps:
@@ -306,5 +344,15 @@ def axioms(theorem: Theorem) -> list[str]:
     return [text for rule, text in RULES.items() if rule in used] + [f"given: {label}" for label in sorted(given)]
 
 
-__all__ = ["Hypothesis", "Line", "Statement", "axioms", "hypotheses", "hypothesis_text", "lines", "plain", "statement", "tex"]
-_ = D
+__all__ = [
+    "Hypothesis",
+    "Line",
+    "Statement",
+    "axioms",
+    "hypotheses",
+    "hypothesis_text",
+    "lines",
+    "plain",
+    "statement",
+    "tex",
+]
