@@ -119,7 +119,7 @@ def _tell_hypotheses(console: Console, found: list[Hypothesis]) -> None:
 
 
 def _print(console: Console, text: Text, indent: int) -> None:
-    console.print(Padding(text, (0, 0, 0, indent)))
+    console.print(Padding(text, (0, 0, 0, indent), expand=False))
 
 
 # ------------------------------------------------------------------------------------------------ what is assumed
