@@ -13,6 +13,7 @@ from rich.text import Text
 
 from concordant.theory import registry
 from concordant.theory.derivation import Derivation, derive, slugs
+from concordant.theory.kernel.sentences import RULES, kind_of, reduced
 from concordant.theory.kernel.show import Hypothesis, Line, Story, axioms
 from concordant.theory.registry import Claim
 
@@ -134,9 +135,9 @@ def assumed() -> dict[str, list[dict[str, Any]]]:
         for theorem in derivation.theorems:
             for axiom in axioms(theorem):
                 used.setdefault(axiom, []).append(tag)
-            for h in Story(theorem, derivation.notation).hypotheses():
-                if h.kind in NAMES:
-                    kinds.setdefault(h.kind, []).append(tag)
+            for kind in map(kind_of, reduced(theorem.hyps)):
+                if kind in NAMES:
+                    kinds.setdefault(kind, []).append(tag)
     return {
         "axioms": [{"axiom": name, "claims": _once(tags)} for name, tags in _ordered(used)],
         "hypotheses": [
@@ -153,8 +154,6 @@ def _once(tags: Iterable[str]) -> list[str]:
 
 def _ordered(used: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
     """Axioms of all in the order of the rules, then what single claims are given."""
-    from concordant.theory.kernel.sentences import RULES
-
     order = list(RULES.values())
     return sorted(used.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 

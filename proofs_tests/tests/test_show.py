@@ -10,9 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
-from itertools import combinations
 
 import pytest
+import sympy as sp
 
 from concordant.theory.derivation import Derivation, derive, slugs
 from concordant.theory.kernel.formula import plain, tex
@@ -24,7 +24,6 @@ from concordant.theory.kernel.terms import (
     Expr,
     Field,
     Index,
-    Num,
     Point,
     const,
     coords,
@@ -53,10 +52,10 @@ STATEMENTS = {
     "ode-likelihood": "log p_0(z(0)) = log p_T(z(T)) + ∫_0^T (∇·v)(z(t), t) dt",
 }
 IN_TEX = {
-    "tweedie": r"\mathbf{x} + \sigma^{2}\,\nabla \log p(\mathbf{x}) = \frac{\int \alpha\,\mathbf{x}_{0}\,q(\mathbf{x}\mid "
+    "tweedie": r"\mathbf{x} + \sigma^{2} \nabla \log p(\mathbf{x}) = \frac{\int \alpha \mathbf{x}_{0} q(\mathbf{x}\mid "
     r"\mathbf{x}_{0})\,p_{0}(\mathbf{x}_{0})\,\mathrm{d}\mathbf{x}_{0}}{p(\mathbf{x})}",
     "fokker-planck": r"\partial_{t} p_{t}(\mathbf{x}) = -\nabla\cdot (p_{t}(\mathbf{x})\,\mathbf{f}(\mathbf{x}, t)) + "
-    r"\tfrac{1}{2}\,g(t)^{2}\,\Delta p_{t}(\mathbf{x})",
+    r"\tfrac{1}{2} g(t)^{2} \Delta p_{t}(\mathbf{x})",
 }
 
 
@@ -126,7 +125,7 @@ f = scalar("f")(x)
         (coords(x).at(i) * delta(i, j), "x_i δ_{ij}"),
         (lift(alpha(s - t)), "α_{s−t}"),
         (lift((s + 1) ** 2 / s), "(s + 1)²/s"),
-        (lift((1 - s) ** (Num(lift(1).value / 2).value)), "√(1 − s)"),
+        (lift(sp.sqrt(1 - s)), "√(1 − s)"),
         (scalar("f")(x) * lift(0) + f, "f(x)"),
     ],
 )
@@ -228,16 +227,15 @@ def test_different_definitions_have_different_names() -> None:
 
 
 def test_different_sides_print_differently() -> None:
-    """Expressions of one derivation that print alike are equal, up to order, names of free indices and what is added up."""
+    """Expressions of one derivation that print alike are made of the same fields."""
     for d in derivations():
         for theorem in d.theorems:
             speaker = Speaker(TEX, d.notation)
             sides = {e for th in _all(theorem) if th.rule != "congruence" for e in (th.lhs, th.rhs)}
-            for one, two in combinations(sides, 2):
-                if speaker.side(one, [one]) == speaker.side(two, [two]):
-                    assert {f.name for f in walk(one) if isinstance(f, Field)} == {
-                        f.name for f in walk(two) if isinstance(f, Field)
-                    }, (d.slug, speaker.side(one, [one]))
+            shown: dict[str, set[str]] = {}
+            for e in sides:
+                names = {f.name for f in walk(e) if isinstance(f, Field)}
+                assert shown.setdefault(speaker.side(e, [e]), names) == names, (d.slug, speaker.side(e, [e]))
 
 
 def test_axioms() -> None:

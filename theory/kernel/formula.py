@@ -26,7 +26,6 @@ from concordant.theory.kernel.notation import (
     POWER,
     PREFIX,
     PRODUCT,
-    SUM,
     TEX,
     Notation,
     Printer,
@@ -494,9 +493,6 @@ def plain(e: Expr, notation: Notation | None = None, hide: Index | None = None) 
     >>> from concordant.theory.kernel.terms import Point, grad, integral, log, norm2, scalar
     >>> x, p = Point("x"), scalar("p")
     >>> plain(integral(p(x) * norm2(grad(log(p(x)), x)), x))
-    '∫ p(x) ‖∇ log p(x)‖² dx'
+    '∫ p(x) ‖∇log p(x)‖² dx'
     """
     return Formula(PLAIN, notation or {}).show(e, hide).text
-
-
-__all__ = ["ATOM", "POWER", "PRODUCT", "SUM", "Formula", "NotAVector", "plain", "tex"]

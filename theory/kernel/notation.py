@@ -19,6 +19,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -94,7 +95,7 @@ TEX = Style(
         "sum": r"\sum", "prod": r"\prod", "log": r"\log ", "d": r"\mathrm{d}", "measure": r"\,\mathrm{d}", "dot": r"\cdot ",
         "normal": r"\mathcal{N}", "unit": r"\mathbf{I}", "zero": r"\mathbf{0}", "kl": r"\mathrm{KL}", "parallel": r"\,\Vert\,",
         "minus": "-", "=": "=", ">=": r"\ge", ":=": ":=", "<=": r"\le", "!=": r"\ne", "bar": r"\mid ", "semi": r";\,",
-        "bar_sub": r"\mid ", "in": r"\in ", "pi": r"\pi", "comma": r",\,", "exp": r"\exp", "sin": r"\sin", "cos": r"\cos",
+        "in": r"\in ", "pi": r"\pi", "comma": r",\,", "exp": r"\exp", "sin": r"\sin", "cos": r"\cos",
         "e": r"\mathrm{e}",
     },
     space=r"\,",
@@ -116,7 +117,7 @@ PLAIN = Style(
     signs={
         "nabla": "∇", "del": "∂", "laplace": "Δ", "int": "∫", "iint": "∬", "iiint": "∭", "sum": "Σ", "prod": "Π", "log": "log ",
         "d": "d", "measure": " d", "dot": "·", "normal": "N", "unit": "I", "zero": "0", "kl": "KL", "parallel": " ‖ ",
-        "minus": "−", "=": "=", ">=": "≥", ":=": ":=", "<=": "≤", "!=": "≠", "bar": "|", "semi": "; ", "bar_sub": "|",
+        "minus": "−", "=": "=", ">=": "≥", ":=": ":=", "<=": "≤", "!=": "≠", "bar": "|", "semi": "; ",
         "in": "∈ ", "pi": "π", "comma": ", ", "exp": "exp", "sin": "sin", "cos": "cos", "e": "e",
     },
     space=" ",
@@ -190,7 +191,10 @@ class Printer:
         if len(all_) == 1:
             return all_[0]
         parts = [self.bracket(f, PRODUCT if f is all_[-1] else PREFIX, f is not all_[-1]) for f in all_]
-        return Shown(self.style.space.join(parts), PRODUCT, all_[-1].open, any(f.tall for f in all_))
+        text = parts[0]
+        for left, right in pairwise(parts):
+            text += (self.style.space if left.endswith((")", "]", "Vert^2")) else " ") + right
+        return Shown(text, PRODUCT, all_[-1].open, any(f.tall for f in all_))
 
     def sum(self, signed: Iterable[tuple[bool, Shown]]) -> Shown:
         """± a ± b …; True is minus."""
@@ -209,10 +213,10 @@ class Printer:
 
     # ------------------------------------------------------------------------------------------------ names
     def chars(self, text: str) -> str:
-        """Text of a subscript: Greek letters, bars, minus signs."""
+        """Text of a subscript: Greek letters, minus signs."""
         if not self.style.tex:
             return text.replace("-", self.sign("minus"))
-        out = "".join(GREEK.get(c, r"\mid " if c == "|" else c) + (" " if c in GREEK else "") for c in text)
+        out = "".join(GREEK.get(c, c) + (" " if c in GREEK else "") for c in text)
         return out.strip()
 
     def operated(self, name: str) -> str:

@@ -130,6 +130,7 @@ class Speaker:
     def __init__(self, style: Style, notation: Notation, known: Iterable[Expr] = ()) -> None:
         self.style = style
         self.formula, self.plainly = Formula(style, notation), Formula(style, notation, kl=False)
+        self._shown: dict[tuple[Any, ...], str] = {}
         #: each field at its most general arguments
         self.fields: dict[str, Field] = {}
         parts = [one for e in known for one in walk(e)]
@@ -145,7 +146,10 @@ class Speaker:
         return f"${text}$" if self.style.tex else text
 
     def shown(self, e: Expr, hide: Index | None = None, kl: bool = True) -> str:
-        return (self.formula if kl else self.plainly).show(e, hide).text
+        key = (e, hide, kl, self.formula.clock)
+        if key not in self._shown:
+            self._shown[key] = (self.formula if kl else self.plainly).show(e, hide).text
+        return self._shown[key]
 
     def side(self, e: Expr, of: list[Expr], kl: bool = True) -> str:
         """One of several expressions that are compared: vectors, if one index is free in all and each is a vector."""
@@ -359,9 +363,15 @@ def is_clause(words: str) -> bool:
 
 def _generality(f: Field, ends: set[Any]) -> tuple[int, int, int]:
     """A variable for a step is more general than a number or the last step; then points at steps, then points."""
-    steps: list[sp.Expr] = [a.step if isinstance(a, At) else a for a in f.args if isinstance(a, (At, sp.Basic))]
+    at, steps = 0, list[sp.Expr]()
+    for a in f.args:
+        match a:
+            case At(_, k):
+                at += 1
+                steps.append(k)
+            case sp.Basic():
+                steps.append(a)
     special = sum(s in ends or not s.free_symbols or bool(s.free_symbols & ends) for s in steps)
-    at = sum(isinstance(a, At) for a in f.args)
     return (
         -special,
         at if any(isinstance(a, sp.Symbol) for a in f.args) else -at,

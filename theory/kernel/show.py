@@ -81,6 +81,7 @@ class Story:
         self.theorem, self.notation = theorem, notation or {}
         self.steps: list[Theorem] = []
         self.numbers: dict[int, int] = {}
+        self._sentences: dict[Raw, tuple[str, str]] = {}
         self._known: dict[tuple[Any, ...], int] = {}
         self._visit(through(theorem))
 
@@ -138,7 +139,9 @@ class Story:
         return self.both(lambda s: s.side(e, of))
 
     def sentence(self, h: Raw) -> tuple[str, str]:
-        return self.both(lambda s: s.hypothesis(h))
+        if h not in self._sentences:
+            self._sentences[h] = self.both(lambda s: s.hypothesis(h))
+        return self._sentences[h]
 
     def reason(self, line: Theorem) -> tuple[str, str]:
         return self.both(lambda s: self._reason(line, s))
