@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from concordant.impl import calculus

@@ -332,9 +332,8 @@ def _moves(a: Any, v: Any, i: Index | None) -> bool:
     """Whether an argument changes with the time v."""
     if i is not None:
         return False
-    if isinstance(a, Along):
-        return derivative(a.time, v) != 0
-    return isinstance(a, sp.Basic) and derivative(a, v) != 0
+    when = a.time if isinstance(a, Along) else a
+    return isinstance(when, sp.Basic) and bool(derivative(when, v) != 0)
 
 
 def _differentiated(f: Factor, slot: int, i: Index | None) -> Factor:

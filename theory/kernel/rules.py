@@ -404,7 +404,10 @@ def fundamental_theorem(of: Any, t: Time, low: Any, high: Any) -> Theorem:
 def induction(n: Step, low: Any, left: Any, right: Any, base: Theorem, step_: Theorem) -> Theorem:
     """A = B for all n ≥ low, from A(low) = B(low) and A(n+1) - A(n) = B(n+1) - B(n)."""
     a, b, low = lift(left), lift(right), sp.sympify(low)
-    at = lambda e, v: substitute(e, {n: v})  # noqa: E731
+
+    def at(e: Expr, v: Any) -> Expr:
+        return substitute(e, {n: v})
+
     if (base.lhs, base.rel, base.rhs) != (at(a, low), "=", at(b, low)):
         raise Refused("induction: the base is not A(low) = B(low)")
     if (step_.lhs, step_.rel, step_.rhs) != (at(a, n + 1) - a, "=", at(b, n + 1) - b):
@@ -472,8 +475,8 @@ def ito_expansion(phi: str, x: Point, dx: Vec) -> Expr:
     """dφ = ∇φ·dx + ½ dx·∇²φ dx: the expansion to second order, which is what the differential means."""
     f = Field(phi, (x,))
     i, j = Index("i"), Index("j")
-    second = Bind("con", i, Bind("con", j, Mul((D(D(f, x, i), x, j), dx.at(i), dx.at(j)))))
-    return Bind("con", i, Mul((D(f, x, i), dx.at(i)))) + sp.Rational(1, 2) * second
+    second: Expr = Bind("con", i, Bind("con", j, Mul((D(D(f, x, i), x, j), dx.at(i), dx.at(j)))))
+    return Bind("con", i, Mul((D(f, x, i), dx.at(i)))) + lift(sp.Rational(1, 2)) * second
 
 
 def ito_form(drift: Any, noise: Vec) -> Expr:

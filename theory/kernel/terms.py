@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import sympy as sp
 
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 # ------------------------------------------------------------------------------------------------ variables, constants
-class _Named(sp.Symbol):
+class _Named(sp.Symbol):  # type: ignore[misc]
     """A sympy symbol that only we make: its type says what it is, and its name what it assumes."""
 
     def __new__(cls, name: str, **assumptions: Any) -> Any:
@@ -53,7 +53,7 @@ class Step(_Named):
     """A variable for a whole number: a step, or a number of steps."""
 
 
-class _Fresh(sp.Symbol):
+class _Fresh(sp.Symbol):  # type: ignore[misc]
     """A bound time or step inside the normal form."""
 
 
@@ -96,7 +96,7 @@ class Along:
 
 #: The dimension of space, a symbol throughout.
 DIM = Const("D", integer=True, positive=True)
-Arg = Point | At | Along | sp.Expr
+Arg = Any  # Point | At | Along | sp.Expr (sympy has no types, so that the union would say nothing)
 Variable = Point | Index | Path | Time | Step
 
 _constants: dict[str, Const] = {"D": DIM}
@@ -109,7 +109,7 @@ def const(name: str, **assumptions: Any) -> Const:
     >>> const("sigma", positive=True) is const("sigma", positive=True)
     True
     """
-    made = Const(name, **(assumptions or {"real": True}))
+    made: Const = Const(name, **(assumptions or {"real": True}))
     if _constants.setdefault(name, made) != made:
         raise BadInput(f"constant {name!r} has been declared with other assumptions")
     return made
@@ -163,6 +163,10 @@ class Expr:
     def __neg__(self) -> Expr:
         return Num(sp.Integer(-1)) * self
 
+    @overload
+    def __mul__(self, other: Vec) -> Vec: ...
+    @overload
+    def __mul__(self, other: Expr | int) -> Expr: ...
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, Vec):
             return other * self
