@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from concordant.theory.kernel.scalars import derivative
+from concordant.theory.kernel.scalars import Unsupported, derivative
 from concordant.theory.kernel.terms import (
     COORDINATE,
     DELTA,
@@ -530,4 +530,7 @@ def normal_form(terms: Iterable[Term], positive: tuple[sp.Expr, ...] = ()) -> di
             continue
         key, t = canonical(t)
         out[key] = replace(t, coef=out[key].coef + t.coef) if key in out else t
-    return {key: t for key, t in out.items() if not is_zero(t.coef, positive)}
+    try:
+        return {key: t for key, t in out.items() if not is_zero(t.coef, positive)}
+    except Unsupported as error:
+        raise Refused(f"a scalar that the zero tests do not know: {error}") from None
