@@ -93,7 +93,7 @@ def _of_scalar(c: sp.Expr) -> Iterator[Hypothesis]:
                 continue
             if power.exp.is_Rational and power.exp.q == 2:
                 yield "positive", Num(f)
-            elif power.exp.is_negative and not isinstance(f, sp.Rational):
+            if power.exp.is_negative and not isinstance(f, sp.Rational):
                 yield "nonzero", Num(f)
 
 
