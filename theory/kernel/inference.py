@@ -37,7 +37,16 @@ from concordant.theory.kernel.terms import (
 
 
 def induction(n: Step, low: Any, left: Any, right: Any, base: Theorem, step_: Theorem) -> Theorem:
-    """A = B for all n ≥ low, from A(low) = B(low) and A(n+1) - A(n) = B(n+1) - B(n)."""
+    """A = B for all n ≥ low, from A(low) = B(low) and A(n+1) - A(n) = B(n+1) - B(n).
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.axioms import empty_sum, last_term
+    >>> from concordant.theory.kernel.lines import derive, using
+    >>> base = derive(total(0 * p(k), k, 1, 0)).to(0, by=empty_sum(0 * p(k), k, 1)).qed()
+    >>> up = derive(total(0 * p(k), k, 1, n + 1) - total(0 * p(k), k, 1, n)).to(ZERO - ZERO, by=last_term(0 * p(k), k, 1, n)).qed()
+    >>> induction(n, 0, total(0 * p(k), k, 1, n), 0, base, up).hyps
+    frozenset({('range', 0, n)})
+    """
     a, b, low = lift(left), lift(right), sp.sympify(low)
 
     def at(e: Expr, v: Any) -> Expr:
@@ -52,7 +61,13 @@ def induction(n: Step, low: Any, left: Any, right: Any, base: Theorem, step_: Th
 
 
 def exponential(th: Theorem) -> Theorem:
-    """a = b from log a = log b."""
+    """a = b from log a = log b.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.lines import algebra, line
+    >>> exponential(line(log(p(x) * q(x)), log(q(x) * p(x)), algebra)).lhs == p(x) * q(x)
+    True
+    """
     match th.lhs, th.rel, th.rhs:
         case Log(a), "=", Log(b):
             return make_theorem("exponential", a, "=", b, th.hyps, (th,))
@@ -60,7 +75,13 @@ def exponential(th: Theorem) -> Theorem:
 
 
 def averaged(th: Theorem, weight: Any, x: Point) -> Theorem:
-    """∫ w a dx ≥ ∫ w b dx from a ≥ b, for w a product of positive things."""
+    """∫ w a dx ≥ ∫ w b dx from a ≥ b, for w a product of positive things.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.axioms import given
+    >>> averaged(given("a bound", p(x), q(x), ">="), scalar("w")(x), x).rel
+    '>='
+    """
     weight = lift(weight)
     lhs, rhs = (Bind("int", x, Mul((weight, e))) for e in (th.lhs, th.rhs))
     hyps = th.hyps | h.side_conditions(Log(weight)) | {("converges", lhs), ("converges", rhs)}
@@ -68,7 +89,13 @@ def averaged(th: Theorem, weight: Any, x: Point) -> Theorem:
 
 
 def instance(th: Theorem, x: Point, by: Point | At | Along) -> Theorem:
-    """The statement at another point: x is free, so it holds for all points (no derivative may be taken by x)."""
+    """The statement at another point: x is free, so it holds for all points (no derivative may be taken by x).
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.axioms import given
+    >>> instance(given("everywhere", p(x), q(x)), x, y).lhs == p(y)
+    True
+    """
     put = {x: by}
     return make_theorem(
         "instance", substitute(th.lhs, put), th.rel, substitute(th.rhs, put), th.hyps, (th,), {"x": x, "by": by}
@@ -76,7 +103,16 @@ def instance(th: Theorem, x: Point, by: Point | At | Along) -> Theorem:
 
 
 def reversed_time(th: Theorem, t: Time, tau: Time, end: Any) -> Theorem:
-    """The statement at time t = end - τ, a derivative by t becoming minus one by τ."""
+    """The statement at time t = end - τ, a derivative by t becoming minus one by τ.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.axioms import given
+    >>> from concordant.theory.kernel.terms import const, d_dt
+    >>> end = const("T", positive=True)
+    >>> turned = reversed_time(given("forward", d_dt(p(x, t), t), q(x, t)), t, u, end)
+    >>> turned.lhs == -d_dt(p(x, end - u), u), turned.rhs == q(x, end - u)
+    (True, True)
+    """
     end = sp.sympify(end)
 
     def put(e: Expr) -> Expr:
@@ -97,7 +133,13 @@ def reversed_time(th: Theorem, t: Time, tau: Time, end: Any) -> Theorem:
 
 
 def independent(th: Theorem, name: str) -> Theorem:
-    """The same statement, whose right side does not depend on the field, nor does any definition that it reaches."""
+    """The same statement, whose right side does not depend on the field, nor does any definition that it reaches.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.lines import algebra, line
+    >>> independent(line(p(x) * q(x) / q(x), p(x), algebra), "q").rule
+    'independent'
+    """
     reached, grown = names(th.rhs), True
     bodies = {g[1]: names(g[4]) for g in th.hyps if g[0] in ("where", "where log")}
     while grown:
@@ -123,7 +165,15 @@ def ito_form(drift: Any, noise: Vec) -> Expr:
 
 
 def dynkin(th: Theorem, phi: str, x: Point, t: Time, p: Expr, drift: Any, noise: Vec, dx: str = "dx") -> Theorem:
-    """∂_t ∫ φ p dx = ∫ p drift dx, from dφ(x_t) = drift dt + noise · dw and x_t ~ p: the noise integral is a martingale."""
+    """∂_t ∫ φ p dx = ∫ p drift dx, from dφ(x_t) = drift dt + noise · dw and x_t ~ p: the noise integral is a martingale.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.calculus import expansion
+    >>> h = scalar("h")(x)
+    >>> law = dynkin(expansion(s(x, t), 0, x, t, "h"), "h", x, t, p(x, t), dot(s(x, t), grad(h, x)), 0 * grad(h, x))
+    >>> law.lhs == d_dt(integral(Mul((h, p(x, t))), x), t)
+    True
+    """
     drift, i = lift(drift), Index("i")
     f = Field(phi, (x,))
     if (th.lhs, th.rel) != (ito_expansion(phi, x, Vec(lambda j: Field(dx, (x, t), (j,)))), "="):
@@ -149,7 +199,16 @@ def _mentions(g: Any, name: str) -> bool:
 
 
 def for_every_test_function(th: Theorem, phi: str, x: Point, a: Any, b: Any) -> Theorem:
-    """a = b, from ∫ φ a dx = ∫ φ b dx for every test function φ, for continuous a and b."""
+    """a = b, from ∫ φ a dx = ∫ φ b dx for every test function φ, for continuous a and b.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.axioms import given
+    >>> phi = scalar("φ")(x)
+    >>> weak = given("weakly", integral(Mul((phi, p(x))), x), integral(Mul((phi, q(x))), x))
+    >>> for_every_test_function(weak, "φ", x, p(x), q(x))
+    Traceback (most recent call last):
+    concordant.theory.kernel.names.Refused: a definition or an assumption mentions φ
+    """
     a, b, f = lift(a), lift(b), Field(phi, (x,))
     if phi in names(a) | names(b):
         raise Refused(f"{phi} occurs in the conclusion")
@@ -165,7 +224,14 @@ def for_every_test_function(th: Theorem, phi: str, x: Point, a: Any, b: Any) -> 
 
 
 def uniqueness(of_rho: Theorem, of_p: Theorem, name: str, params: tuple[Any, ...], by: Expr) -> Theorem:
-    """ρ = p, if both solve the same equation, it has one solution, and they are equal at one time."""
+    """ρ = p, if both solve the same equation, it has one solution, and they are equal at one time.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.axioms import given
+    >>> one, two = (given("its equation", d_dt(u(x, t), t), 2 * u(x, t)) for u in (p, q))
+    >>> uniqueness(one, two, "p", (x, t), q(x, t)).rhs == q(x, t)
+    True
+    """
 
     def put(e: Expr) -> Expr:
         if isinstance(e, Field) and e.name == name:

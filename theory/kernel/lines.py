@@ -137,22 +137,44 @@ ito_table = Reason("Itô's table", ito=True)
 
 
 def using(*theorems: Theorem, text: str = "") -> Reason:
-    """By theorems."""
+    """By theorems.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> mass = line(integral(p(x), x), 1, normalised("p"))
+    >>> line(integral(p(x), x) ** 2, integral(p(x), x), using(mass.inside(lambda e: e * integral(p(x), x)))).rel
+    '='
+    """
     return Reason(text or " and ".join(t.rule for t in theorems), cited=theorems)
 
 
 def normalised(*fields: str) -> Reason:
-    """∫ q(x, …) dx = 1 over the first argument."""
+    """∫ q(x, …) dx = 1 over the first argument.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> line(integral(p(x) * q(y), x), q(y), normalised("p")).rel
+    '='
+    """
     return Reason(f"{', '.join(fields)} integrates to 1", normalised=fields)
 
 
 def definition(name: str, args: Iterable[Any], body: Any, comps: Iterable[Index] = ()) -> Reason:
-    """name(args)_comps := body."""
+    """name(args)_comps := body.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> line(p(x), 2 * q(x), definition("p", (x,), 2 * q(x))).rel
+    '='
+    """
     return Reason(f"definition of {name}", (make_definition("where", name, tuple(args), tuple(comps), lift(body)),))
 
 
 def log_density(name: str, args: Iterable[Any], body: Any) -> Reason:
-    """log name(args) := body.  A density given by its logarithm: no exponential is ever written."""
+    """log name(args) := body.  A density given by its logarithm: no exponential is ever written.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> law = log_density("p", (x,), 2 * q(x))
+    >>> line(grad(p(x), x).at(i), 2 * p(x) * grad(q(x), x).at(i), law).rel
+    '='
+    """
     return Reason(f"definition of {name}", (make_definition("where log", name, tuple(args), (), lift(body)),))
 
 
@@ -188,7 +210,15 @@ def difference(lhs: Expr, rhs: Expr, why: Reason, hyps: Iterable[h.Hypothesis] =
 
 
 def line(lhs: Any, rhs: Any, by: Reason | Theorem) -> Theorem:
-    """lhs = rhs, or ≥ if a cited theorem is an inequality: the difference less what is cited has the empty normal form."""
+    """lhs = rhs, or ≥ if a cited theorem is an inequality: the difference less what is cited has the empty normal form.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> sorted(line(grad(log(p(x)), x).at(i), grad(p(x), x).at(i) / p(x), algebra).hyps)
+    [('nonzero', 'p'), ('positive', 'p')]
+    >>> line(integral(p(x), x) ** 2, integral(p(x) ** 2, x), algebra)
+    Traceback (most recent call last):
+    concordant.theory.kernel.names.Refused: by algebra there is left over: 1 · p^1 p^1; -1 · p^2
+    """
     lhs, rhs, why = lift(lhs), lift(rhs), _reason(by)
     cited = [e for t in why.cited for e in (t.lhs, t.rhs)]
     own = h.of_line(lhs, rhs, cited, why.definitions, why.under_integral, why.pointwise)
