@@ -164,6 +164,7 @@ def contractions(draw: st.DrawFn) -> tuple[Expr, Expr, int]:
         return out
 
     left: list[Expr] = [term() for _ in range(draw(st.integers(1, 2)))]
+    right: list[Expr]
     if draw(st.booleans()):  # a true identity: the terms in another order, their factors too
         right = [
             Mul(tuple(draw(st.permutations(t.factors)))) for t in draw(st.permutations(left)) if isinstance(t, Mul)
