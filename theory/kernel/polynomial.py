@@ -58,8 +58,8 @@ def add(a: Poly, b: Poly) -> Poly:
 
 
 def scale(a: Poly, number: Rational, monomial: Monomial = ()) -> Poly:
-    """a times one term."""
-    return {times_monomial(m, monomial): c * number for m, c in a.items()} if number else {}
+    """a times one term, whose number is not zero."""
+    return {times_monomial(m, monomial): c * number for m, c in a.items()}
 
 
 def times(a: Poly, b: Poly) -> Poly:
