@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 from hypothesis import strategies as st
-from mpmath import iv
+from mpmath import iv, mp
 from sympy.core.function import AppliedUndef
 
 iv.prec = 300
@@ -96,6 +96,35 @@ def scalars() -> st.SearchStrategy[sp.Expr]:
         )
 
     return st.recursive(atoms, larger, max_leaves=6)
+
+
+# ------------------------------------------------------------ roots of unknown sign
+SIGNS = [
+    (sx * i * mp.mpf(1) / 10, sy * j * mp.mpf(1) / 7) for sx in (1, -1) for sy in (1, -1) for i, j in ((3, 12), (17, 2))
+]
+
+
+def principal(expr: sp.Expr, at: dict[sp.Expr, Any]) -> Any:
+    """The value of an algebraic expression, with principal roots of negative numbers."""
+    if expr.is_Symbol:
+        return mp.mpc(at[expr])
+    if expr.is_Rational:
+        return mp.mpf(int(expr.p)) / int(expr.q)
+    args = [principal(arg, at) for arg in expr.args]
+    if expr.is_Pow:
+        return (mp.sqrt(args[0]) if expr.exp.q == 2 else args[0]) ** int(expr.exp.p)
+    return mp.fsum(args) if expr.is_Add else mp.fprod(args)
+
+
+@st.composite
+def root_relations(draw: Draw) -> sp.Expr:
+    """m √u √v ± √(u v m²), whether it is zero or not."""
+    radicands = st.sampled_from(
+        [x, y, -x, a, x * y, x + 1, 1 - x, x - y, a + b, x * a, x**2 + 1, -y * a, a - b, x**2 - 1]
+    )
+    u, v, m = draw(radicands), draw(radicands), draw(st.sampled_from([sp.S.One, x, y, a, 1 - x, a + b, sp.sqrt(a)]))
+    inside = _times(_times(u, v), m**2) if draw(st.booleans()) else u * v * m**2
+    return m * sp.sqrt(u) * sp.sqrt(v) - draw(st.sampled_from([1, -1])) * sp.sqrt(inside)
 
 
 # --------------------------------------------------------------------------- rewritings

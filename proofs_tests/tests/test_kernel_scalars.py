@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import time
@@ -53,6 +54,16 @@ def test_perturbed_identities_are_not_zero(pair: tuple[sp.Expr, sp.Expr], data: 
     assert not is_zero_b(wrong), wrong
 
 
+@settings(max_examples=200)
+@given(make.root_relations())
+def test_relations_of_roots_are_zero_only_if_they_are_for_all_signs(expr: sp.Expr) -> None:
+    assume(not expr.has(sp.I, sp.Abs))
+    largest = max(abs(make.principal(expr, {make.x: u, make.y: v, make.a: 0.7, make.b: 1.9})) for u, v in make.SIGNS)
+    for test in (is_zero_a, is_zero_b):
+        with contextlib.suppress(Unsupported):  # squares of unknown sign
+            assert not test(expr) or largest < 1e-10
+
+
 @settings(max_examples=100)
 @given(make.scalars(), st.sampled_from([make.x, make.a, make.t]))
 def test_derivatives_are_those_of_sympy(expr: sp.Expr, symbol: sp.Symbol) -> None:
@@ -82,6 +93,9 @@ TRUE = {
     "powers of a root": sp.sqrt(x) ** 5 - x**2 * sp.sqrt(x),
     "roots and exponentials": (sp.sqrt(x) * sp.exp(y) + 1) ** 2 - x * sp.exp(2 * y) - 2 * sp.sqrt(x) * sp.exp(y) - 1,
     "an exponent that is zero": sp.exp((x + 1) ** 2 - x**2 - 2 * x - 1) - 1,
+    "exponents with roots": sp.exp(sp.sqrt(x) + sp.sqrt(y)) * (sp.exp(sp.sqrt(z)) + 1)
+    - sp.exp(sp.sqrt(x) + sp.sqrt(y) + sp.sqrt(z))
+    - sp.exp(sp.sqrt(x) + sp.sqrt(y)),
     "one unknown sign": sp.sqrt(x * a + x * b) - sp.sqrt(x) * sp.sqrt(a + b),
     "one negative factor": sp.sqrt(-x * a - x * b) - sp.sqrt(-x) * sp.sqrt(a + b),
     "unknown signs together": sp.sqrt(x * y) * sp.sqrt(x * y * a) - x * y * sp.sqrt(a),
@@ -185,6 +199,9 @@ def test_limits_are_said() -> None:
         is_zero_b(sp.exp(sp.exp(sp.exp(x))))
     with pytest.raises(Unsupported, match="name it first"):
         is_zero_b(sp.log(sp.log(a)))
+    both = sp.sqrt(x) * sp.sqrt(1 - x) - sp.sqrt(x * (1 - x))
+    assert not is_zero(both)  # true, as x and 1 - x are not both negative; but signs are taken to be independent
+    assert is_zero(both, positive=(x, 1 - x))
     assert not is_zero(sp.sin(2 * x) - 2 * sp.sin(x) * sp.cos(x))  # "not zero" is no refutation
 
 

@@ -13,7 +13,9 @@ The form is a fraction over Q(atoms)[e^q, √v, sin] (see `ring`); what makes it
     angles         cos θ is an atom and sin² θ = 1 - cos² θ; angles that are equal, or opposite, share them.
 
 "Positive" is read off a factor's terms: all coefficients of one sign, and positive variables or even powers in every monomial;
-so it is for a sum before it is multiplied out; or it is a hypothesis.  Roots inside roots are not taken apart, nor are angles.
+so it is for a sum before it is multiplied out; or it is a hypothesis.  Signs that are not known are taken to be independent:
+√x √(1-x) = √(x(1-x)) is found only where x and 1 - x are said to be positive.  Roots inside roots are not taken apart, nor are
+sums of angles.
 """
 
 from __future__ import annotations
