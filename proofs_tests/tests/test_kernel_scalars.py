@@ -112,6 +112,9 @@ TRUE = {
     "exponentials in exponents": sp.exp(sp.exp(x + y)) - sp.exp(sp.exp(x) * sp.exp(y)),
     "exponents with negative powers": sp.exp((1 + sp.exp(-x)) / y) - sp.exp(1 / y) * sp.exp(sp.exp(-x) / y),
     "logs of products": sp.log(a**2 + a * b) - sp.log(a) - sp.log(a + b),
+    "logs of fractions": sp.log(x**2 / (2 * sp.pi) + x**2 + 1 / (2 * sp.pi) + 1)
+    - sp.log(1 / (2 * sp.pi) + 1)
+    - sp.log(x**2 + 1),
     "logs of numbers": sp.log(12) - 2 * sp.log(2) - sp.log(3) + sp.log(sp.Rational(1, 6)) + sp.log(6),
     "logs of exponentials": sp.log(a * sp.exp(x)) - sp.log(a) - x,
     "logs of sums of exponentials": sp.log(sp.exp(x) + 1) - x - sp.log(1 + sp.exp(-x)),

@@ -100,8 +100,9 @@ def content(a: Poly) -> Monomial:
 def normalised(a: Poly) -> tuple[Fraction, Monomial, Poly]:
     """a = number × monomial × polynomial: no content, and the coefficient of its greatest monomial is 1."""
     unit = content(a)
-    number = Fraction(a[max(a)])
-    return number, unit, scale(a, 1 / number, power_monomial(unit, -1))
+    rest = scale(a, 1, power_monomial(unit, -1))
+    number = Fraction(rest[max(rest)])
+    return number, unit, scale(rest, 1 / number)
 
 
 def divide(a: Poly, b: Poly) -> tuple[Poly, Poly]:
