@@ -96,6 +96,7 @@ TRUE = {
     "exponents with roots": sp.exp(sp.sqrt(x) + sp.sqrt(y)) * (sp.exp(sp.sqrt(z)) + 1)
     - sp.exp(sp.sqrt(x) + sp.sqrt(y) + sp.sqrt(z))
     - sp.exp(sp.sqrt(x) + sp.sqrt(y)),
+    "a number that is no square": (3 + sp.sqrt(3)) / (3 * b) - 1 / b - sp.sqrt(3) / (3 * b),
     "one unknown sign": sp.sqrt(x * a + x * b) - sp.sqrt(x) * sp.sqrt(a + b),
     "one negative factor": sp.sqrt(-x * a - x * b) - sp.sqrt(-x) * sp.sqrt(a + b),
     "unknown signs together": sp.sqrt(x * y) * sp.sqrt(x * y * a) - x * y * sp.sqrt(a),

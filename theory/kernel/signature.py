@@ -42,7 +42,7 @@ R, Q, P, L = 498830639, 997661279, 1995322559, 3990645119  # 2, 3, 5, ..., 41 ar
 BELOW = {P: Q, Q: R, L: P}  # where the exponents of exponentials live
 ABOVE = {P: L}  # where the arguments of logarithms live
 GENERATOR = 4  # a square, so it generates the squares: the subgroup of order (modulus - 1)/2, the prime below
-TRIALS, REDRAWS = 3, 4000
+TRIALS, UNKNOWN_SIGN, REDRAWS = 3, 40, 2000
 
 
 class Gauss(NamedTuple):
@@ -71,18 +71,23 @@ def is_zero_b(expr: sp.Expr, positive: tuple[sp.Expr, ...] = (), seed: int = 0) 
     rng = random.Random(seed)
     trials = max(_trials(part, positive) for part in (expr, *positive))
     sums = [part for known in (*positive, expr) for part in _positive_sums(known)]
-    demands = tuple(dict.fromkeys([*sums, *positive, *_hidden_sums(expr, rng)])) if trials > TRIALS else ()
-    done = 0
-    for _ in range(REDRAWS + trials):
-        try:
-            value = Point(rng, demands).value(expr, P)
-        except Retry:
-            continue
-        if value != (0, 0):
-            return False
-        done += 1
-        if done == trials:
-            return True
+    if trials == TRIALS:
+        attempts: list[tuple[tuple[sp.Expr, ...], int]] = [((), TRIALS)]
+    else:
+        # some sums can't be made squares, as 3 + √3, which has no atoms: then one must do without, at all signs
+        attempts = [((*sums, *positive, *_hidden_sums(expr, rng)), trials), (positive, UNKNOWN_SIGN)]
+    for demands, trials in attempts:
+        done = 0
+        for _ in range(REDRAWS + trials):
+            try:
+                value = Point(rng, tuple(dict.fromkeys(demands))).value(expr, P)
+            except Retry:
+                continue
+            if value != (0, 0):
+                return False
+            done += 1
+            if done == trials:
+                return True
     raise Unsupported(f"{expr}: no point found where it is defined; is a denominator zero, or a hypothesis impossible?")
 
 
@@ -91,7 +96,7 @@ def _trials(expr: sp.Expr, positive: tuple[sp.Expr, ...]) -> int:
     """How many trials there should be: more where there are roots, many where the sign of a radicand is not known."""
     most = max((_trials(arg, positive) for arg in expr.args), default=TRIALS)
     if expr.is_Pow and expr.exp.q == 2:
-        return max(most, 4 * TRIALS if _is_positive(expr.base) or expr.base in positive else 40)
+        return max(most, 4 * TRIALS if _is_positive(expr.base) or expr.base in positive else UNKNOWN_SIGN)
     return most
 
 
