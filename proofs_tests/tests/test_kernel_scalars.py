@@ -235,6 +235,7 @@ def test_derivatives_of_functions() -> None:
     assert derivative(alpha(1 - t), t) == -prime(alpha(1 - t))
     assert derivative(prime(alpha(t)), t) == sp.Function("alpha''", real=True)(t)
     assert derivative(alpha(t**2), x) == 0
+    assert derivative(sp.cos(2 * t) + sp.sin(2 * t), t) == 2 * sp.cos(2 * t) - 2 * sp.sin(2 * t)
     assert prime(alpha(t)).is_positive is None
     with pytest.raises(Unsupported, match="in a symbol"):
         derivative(x, alpha(t))
