@@ -121,6 +121,12 @@ def statement_hash(certificates: list[dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(stated, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
+def formal_sha256(slug: str) -> str:
+    """The hash of a claim's formal statement; empty if it has no derivation."""
+    made = derive(slug)
+    return "" if made is None else statement_hash([certificate(slug, th) for th in made.theorems])
+
+
 def prove(slug: str, thorough: bool = True) -> Proof:
     """Derive a claim and have it replayed; if `thorough`, alter its statement in every way too."""
     began = time.perf_counter()
@@ -146,4 +152,4 @@ def prove(slug: str, thorough: bool = True) -> Proof:
     )
 
 
-__all__ = ["Proof", "axioms", "idle_reasons", "prove", "replay", "slugs", "statement_hash", "theorems"]
+__all__ = ["Proof", "axioms", "formal_sha256", "idle_reasons", "prove", "replay", "slugs", "statement_hash", "theorems"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import concordant
 from concordant.errors import BadInput
-from concordant.proofs_tests import prove
+from concordant.proofs_tests import history, prove
 from concordant.proofs_tests.traps import TRAPS, Trap
 from concordant.theory import derivation as derivations
 from concordant.theory import registry
@@ -306,3 +306,9 @@ def test_hypotheses_of_ranges() -> None:
     with pytest.raises(Refused, match="not affine"):
         hypotheses.range_at_ends(("range", k**2, n), k, sp.Integer(1), n)
     assert hypotheses.range_at_ends(("positive", "p"), k, sp.Integer(1), n) == {("positive", "p")}
+
+
+# -------------------------------------------------------------------- what claims say may not change in silence
+def test_statements_are_what_they_were_when_published() -> None:
+    assert history.unexplained(history.committed(), history.current(), history.errata()) == []
+    assert set(history.committed()) == set(history.current()), "run `python -m concordant.proofs_tests.history`"
