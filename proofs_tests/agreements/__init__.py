@@ -7,11 +7,13 @@ from concordant.proofs_tests.agreements import (
     divergences,
     flow,
     kernels,
+    reversal,
     score,
     sde,
     solvers,
     unification,
     variational,
+    velocities,
 )
 
 __all__ = [
@@ -22,9 +24,11 @@ __all__ = [
     "divergences",
     "flow",
     "kernels",
+    "reversal",
     "score",
     "sde",
     "solvers",
     "unification",
     "variational",
+    "velocities",
 ]
