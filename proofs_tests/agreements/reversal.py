@@ -242,7 +242,7 @@ def _given(values: Tensor) -> Predictor:
 )
 def weighted_loss_has_the_score_as_minimiser(case: Case) -> Iterator[Compare]:
     """Σ_t ω(t) E[½|s - ∇log p_t(x_t|x_0)|²] over pairs rises by exactly Σ_t ω(t) ½ η² E|δ|² when the score is moved by η δ, for
-    two weights ω and two fields δ."""
+    two weights ω with a field δ each."""
     case = case.reduced()
     process, times, eta = LinearSDE(case.schedule), case.times((1.5, -0.5)), 0.3
     pairs, scores = [case.pairs(t) for t in times], []
@@ -253,20 +253,19 @@ def weighted_loss_has_the_score_as_minimiser(case: Case) -> Iterator[Compare]:
         "ω = σ²": [case.level(t)[1] ** 2 for t in times],
         "ω = g²": [float(case.schedule.g2(t)) for t in times],
     }
-    for name, omega in weights_of_time.items():
-        for index in range(2):
-            wrong = case.wrong("x0", index)
-            rise, want, size = f64(0.0), f64(0.0), f64(0.0)
-            for t, (weights, x0, noise), score, weight in zip(times, pairs, scores, omega, strict=True):
-                alpha, sigma = case.level(t)
-                shift = wrong(alpha * x0 + sigma * noise, f64(t)).value / sigma
-                before, after = (
-                    weight * mean(weights, process.dsm_loss(_given(score + step * shift), x0, noise, f64(t)))
-                    for step in (0.0, eta)
-                )
-                rise, size = rise + after - before, size + after + before
-                want = want + weight * eta**2 / 2 * mean(weights, shift.square().sum(-1))
-            yield Compare(rise, want, size, at=f"{name}, field {index}")
+    for index, (name, omega) in enumerate(weights_of_time.items()):
+        wrong = case.wrong("x0", index)
+        rise, want, size = f64(0.0), f64(0.0), f64(0.0)
+        for t, (weights, x0, noise), score, weight in zip(times, pairs, scores, omega, strict=True):
+            alpha, sigma = case.level(t)
+            shift = wrong(alpha * x0 + sigma * noise, f64(t)).value / sigma
+            before, after = (
+                weight * mean(weights, process.dsm_loss(_given(score + step * shift), x0, noise, f64(t)))
+                for step in (0.0, eta)
+            )
+            rise, size = rise + after - before, size + after + before
+            want = want + weight * eta**2 / 2 * mean(weights, shift.square().sum(-1))
+        yield Compare(rise, want, size, at=name)
 
 
 @agreement(

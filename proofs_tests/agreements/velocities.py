@@ -178,7 +178,7 @@ PATH_BREAKS = [
         "μ' forgotten",
         GaussianPath,
         "velocity",
-        lambda f: lambda self, x, t: f(self, x, t) - torch.func.jacfwd(self.mu)(t),
+        lambda f: lambda self, x, t: f(self, x, t) - calculus.slope(self.mu, t),
     ),
     Break(
         "σ' for σ'/σ",
@@ -203,7 +203,7 @@ def velocity_of_the_map(case: Case) -> Iterator[Compare]:
     d = case.target.dimension
     x = path.mu(f64(s)) + path.sigma(f64(s)) * torch.randn(3, d, generator=case.random("x"), dtype=torch.float64)
     for end in (s, (s + t) / 2, t):
-        y, slope = path.map(x, f64(s), f64(end)), torch.func.jacfwd(lambda u: path.map(x, f64(s), u))(f64(end))
+        y, slope = path.map(x, f64(s), f64(end)), calculus.slope(lambda u: path.map(x, f64(s), u), f64(end))
         size = (norm(slope) + norm(y) * abs(float(case.schedule.d_lam(end)))).unsqueeze(-1) + 1
         yield Compare(path.velocity(y, f64(end)), slope, size, at=f"t = {end:.4g}, slope")
         got, want = path.log_prob(y, f64(end)), path.log_prob(x, f64(s))
@@ -231,7 +231,7 @@ def continuity_of_the_path(case: Case) -> Iterator[Compare]:
     for when in (s, t):
         at = f64(when)
         x = path.mu(at) + path.sigma(at) * z
-        left = torch.func.jacfwd(lambda u: path.log_prob(x, u))(at)
+        left = calculus.slope(lambda u: path.log_prob(x, u), at)
         v, score = path.velocity(x, at), -z / path.sigma(at)
         divergence = calculus.divergence(path.velocity, x, at)
         size = left.abs() + norm(v) * norm(score) + divergence.abs()
