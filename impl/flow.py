@@ -108,7 +108,7 @@ class GaussianPath:
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """v(x, t) = μ' + (σ'/σ)(x - μ), derivatives in time by automatic differentiation."""
-        d_mu, d_sigma = (torch.func.jacfwd(fn)(t) for fn in (self.mu, self.sigma))
+        d_mu, d_sigma = (calculus.slope(fn, t) for fn in (self.mu, self.sigma))
         velocity: Tensor = d_mu + d_sigma / self.sigma(t) * (x - self.mu(t))
         return velocity
 
