@@ -133,6 +133,7 @@ def lipman(field: Field, T: float = 1.0) -> Field:
 
     Its own inverse.
 
+    >>> import torch
     >>> forwards = lambda x, t: t * x
     >>> lipman(forwards)(torch.tensor([2.0]), torch.tensor(0.25))
     tensor([-1.5000])

@@ -100,6 +100,8 @@ def verify(path: Path | None, design: str | None, **options: Any) -> None:
         made = verifying.verify(request, on_plan, on_result)
     if path is not None and str(path) == "-":
         click.echo(json.dumps(made, indent=1, ensure_ascii=False))
+        for line in notes:
+            click.echo(f"concordant: {line}", err=True)
     else:
         report.show(console, made, notes)
         if path is not None:
