@@ -255,8 +255,8 @@ def test_guidance_of_any_kind_is_the_same() -> None:
     x, cond, uncond = torch.randn(3, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     level = VPLinear().at(0.4)
     direct = Prediction("epsilon", guide(cond, uncond, 3.0)).to("velocity", x, level).value
-    there = [Prediction("epsilon", v).to("velocity", x, level).value for v in (cond, uncond)]
-    torch.testing.assert_close(guide(*there, 3.0), direct)
+    one, other = (Prediction("epsilon", v).to("velocity", x, level).value for v in (cond, uncond))
+    torch.testing.assert_close(guide(one, other, 3.0), direct)
 
 
 def test_eta_is_a_standard_deviation_in_one_and_a_variance_in_the_other() -> None:
