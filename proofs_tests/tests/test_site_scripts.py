@@ -5,9 +5,23 @@ from __future__ import annotations
 import pytest
 import torch
 
+from concordant.impl import calculus
 from concordant.impl.conventions import CONVENTIONS, Theirs, to_ours
+from concordant.impl.flow import FlowMatching
 from concordant.impl.predictions import KINDS, Prediction
-from concordant.impl.schedules import EDM, Level, VPLinear
+from concordant.impl.schedules import (
+    EDM,
+    SCHEDULES,
+    Level,
+    Schedule,
+    VarianceExploding,
+    VariancePreserving,
+    VPLinear,
+    schedule,
+)
+from concordant.impl.sde import LinearSDE
+from concordant.impl.targets import GaussianMixture
+from concordant.impl.variational import DDPM
 from concordant.proofs_tests.tests.javascript import call
 
 TIGHT = {"rtol": 1e-12, "atol": 1e-12}
@@ -86,3 +100,176 @@ def test_converter_conventions(name: str) -> None:
     for key, want in (("c", c), ("x", alpha * x + sigma * y), ("output", a * x + b * y)):
         scale = 1 + want.abs()
         torch.testing.assert_close(tensor([r[key] for r in back]) / scale, want / scale, **TIGHT)
+
+
+# ------------------------------------------------------------------------------------------------ the oracle
+ORACLE = ["oracle.js"]
+SAMPLERS = ["oracle.js", "samplers.js"]
+CLOSE = {"rtol": 1e-10, "atol": 1e-10}
+ONE = [
+    {"weight": 0.35, "mean": [-2.2], "spectrum": [0.05]},
+    {"weight": 0.4, "mean": [0.2], "spectrum": [0.12]},
+    {"weight": 0.25, "mean": [2.0], "spectrum": [0.0]},
+]
+TWO = [
+    {"weight": 0.5, "mean": [-1.0, 0.5], "spectrum": [2.0, 0.02], "angle": 0.7},
+    {"weight": 0.3, "mean": [1.5, 1.0], "spectrum": [0.5, 0.1], "angle": -1.1},
+    {"weight": 0.2, "mean": [0.3, -1.7], "spectrum": [0.04, 1.0], "angle": 0.0},
+]
+
+
+def in_torch(components: list[dict[str, object]]) -> GaussianMixture:
+    """The same mixture for torch, its covariances made from the angles."""
+    weights, means, spectra = (tensor([c[key] for c in components]) for key in ("weight", "mean", "spectrum"))
+    angles = tensor([c.get("angle", 0.0) for c in components])
+    if means.shape[1] == 1:
+        return GaussianMixture(weights, means, spectra[:, 0])
+    q = torch.stack([torch.stack([angles.cos(), -angles.sin()], -1), torch.stack([angles.sin(), angles.cos()], -1)], -2)
+    covariances = (q * spectra.unsqueeze(1)) @ q.mT
+    return GaussianMixture(weights, means, (covariances + covariances.mT) / 2)
+
+
+def times_on(clock: Schedule, n: int = 20) -> torch.Tensor:
+    lam = torch.rand(n, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 7 - 3.5
+    return clock.t_of_lam(lam)
+
+
+@pytest.mark.parametrize("scale", ["own", "vp", "ve"])
+@pytest.mark.parametrize("name", list(SCHEDULES))
+def test_schedules_and_their_twins(name: str, scale: str) -> None:
+    clock = {"own": lambda s: s, "vp": VariancePreserving, "ve": VarianceExploding}[scale](schedule(name))
+    t = times_on(clock)
+    got = call(
+        ORACLE,
+        "given.t.map((t) => { const s = twin(SCHEDULES[given.name], given.scale);"
+        " return { ...levelAt(s, t), lam: lam(s, t), time: timeOf(s, lam(s, t)) }; })",
+        {"name": name, "scale": scale, "t": t.tolist()},
+    )
+    level = clock.at(t)
+    want = {
+        "alpha": level.alpha, "sigma": level.sigma, "dAlpha": level.d_alpha, "dSigma": level.d_sigma,
+        "dSigma2": level.d_sigma2, "f": clock.f(t), "g2": clock.g2(t), "lam": clock.lam(t), "time": t,
+    }  # fmt: skip
+    for key, value in want.items():
+        torch.testing.assert_close(tensor([row[key] for row in got]), value, **CLOSE)
+
+
+def test_the_scripts_have_our_schedules() -> None:
+    assert set(call(ORACLE, "Object.keys(SCHEDULES)")) == set(SCHEDULES)
+    for name in SCHEDULES:
+        assert call(ORACLE, f"SCHEDULES[{name!r}].T") == schedule(name).T
+
+
+@pytest.mark.parametrize("components", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("name", list(SCHEDULES))
+def test_oracle(name: str, components: list[dict[str, object]]) -> None:
+    """log p, responsibilities and all five means, at random times and points near and far, to 1e-10."""
+    clock, target = schedule(name), in_torch(components)
+    t = times_on(clock)
+    spread = 3 * (clock.alpha(t) + clock.sigma(t)).unsqueeze(-1)
+    x = spread * random(len(t), target.dimension, seed=4)
+    got = call(
+        ORACLE,
+        "given.t.map((t, i) => { const p = marginal(mixture(given.mix), levelAt(SCHEDULES[given.name], t)), x = given.x[i];"
+        " return { logProb: p.logProb(x), r: p.responsibilities(x),"
+        " ...Object.fromEntries(given.kinds.map((k) => [k, p.mean(x, k)])) }; })",
+        {"name": name, "mix": components, "t": t.tolist(), "x": x.tolist(), "kinds": KINDS},
+    )
+    law = target.at(clock, t)
+    torch.testing.assert_close(tensor([row["logProb"] for row in got]), law.log_prob(x), **CLOSE)
+    torch.testing.assert_close(tensor([row["r"] for row in got]), law.responsibilities(x), **CLOSE)
+    for kind in KINDS:
+        want = law.mean(x, kind)
+        torch.testing.assert_close(
+            tensor([row[kind] for row in got]), want, rtol=1e-10, atol=1e-10 * float(1 + want.abs().max())
+        )
+
+
+def test_noise_is_standard_normal_and_the_same_for_a_seed() -> None:
+    draws = call(
+        ORACLE, "[1, 1, 2].map((s) => { const r = randomNormal(s); return Array.from({ length: 20000 }, r); })"
+    )
+    assert draws[0] == draws[1] != draws[2]
+    for z in (tensor(draws[0]), tensor(draws[2])):
+        assert abs(float(z.mean())) < 4 / 20000**0.5
+        assert abs(float(z.var()) - 1) < 4 * (2 / 20000) ** 0.5
+        assert abs(float((z**4).mean()) - 3) < 4 * (96 / 20000) ** 0.5
+
+
+# ------------------------------------------------------------------------------------------------ samplers
+TIMES = torch.linspace(0.9, 0.05, 9, dtype=torch.float64)
+
+
+def ours(sampler: str, target: GaussianMixture, clock: Schedule, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """The path's end by the library's own functions."""
+    model = target.predictor(clock)
+    times = TIMES * clock.T
+    if sampler in ("euler", "heun"):
+        return getattr(calculus, sampler)(FlowMatching(clock).field(target.predictor(clock, "velocity")), x, times)
+    chain = DDPM.from_schedule(clock, times.flip(0)) if sampler != "sde" else None
+    for i, (t, s, z) in enumerate(zip(times[:-1], times[1:], noise, strict=True)):
+        if chain is None:
+            x = LinearSDE(clock).reverse_step(model, x, t, s - t, z)
+        elif sampler == "ddim":
+            x = chain.ddim_step(model, x, chain.steps - i, chain.steps - i - 1)
+        else:
+            x = chain.ancestral_step(model, x, chain.steps - i, z, variance="posterior")
+    return x
+
+
+@pytest.mark.parametrize("components", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("sampler", ["euler", "heun", "ddim", "ancestral", "sde"])
+@pytest.mark.parametrize("name", ["vp-linear", "vp-cosine", "flow-matching", "sub-vp"])
+def test_samplers(name: str, sampler: str, components: list[dict[str, object]]) -> None:
+    """Eight steps of each sampler, with the same noise, lead to the same points."""
+    target, clock = in_torch(components), schedule(name)
+    if sampler in ("ddim", "ancestral"):  # the library has them as steps of a DDPM chain
+        clock = VariancePreserving(clock)
+    x = clock.sigma(TIMES[0] * clock.T) * random(6, target.dimension, seed=1)
+    noise = random(len(TIMES) - 1, 6, target.dimension, seed=2)
+    got = call(
+        SAMPLERS,
+        "given.x.map((x, i) => path(given.sampler, lawOf(mixture(given.mix), twin(SCHEDULES[given.name], given.scale)),"
+        " x, given.times, given.noise.map((z) => z[i])).pop())",
+        {
+            "mix": components, "name": name, "sampler": sampler, "x": x.tolist(), "times": (TIMES * clock.T).tolist(),
+            "noise": noise.tolist(), "scale": "vp" if sampler in ("ddim", "ancestral") else "own",
+        },
+    )  # fmt: skip
+    want = ours(sampler, target, clock, x, noise)
+    torch.testing.assert_close(tensor(got), want, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", ["vp", "ve"])
+@pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
+def test_ddim_and_ancestral_steps_do_not_depend_on_the_scale(sampler: str, scale: str) -> None:
+    expression = (
+        "(() => { const s = SCHEDULES['flow-matching'], u = twin(s, given.scale), c = u.alpha(0.8) / s.alpha(0.8),"
+        " d = u.alpha(0.3) / s.alpha(0.3), m = mixture(given.mix), z = [given.z];"
+        " return [path(given.sampler, lawOf(m, u), given.x.map((v) => v * c), [0.8, 0.3], z).pop(),"
+        " path(given.sampler, lawOf(m, s), given.x, [0.8, 0.3], z).pop().map((v) => v * d)]; })()"
+    )
+    one, other = call(
+        SAMPLERS, expression, {"mix": TWO, "scale": scale, "sampler": sampler, "x": [0.4, -1.0], "z": [0.3, 0.8]}
+    )
+    torch.testing.assert_close(tensor(one), tensor(other), **CLOSE)
+
+
+@pytest.mark.parametrize("name", ["ddpm", "ncsn", "sde", "flow"])
+def test_the_four_flows_are_the_reference_solution(name: str) -> None:
+    """Each formulation's flow, in its own variables, ends where the library's reference solver ends."""
+    lams = torch.linspace(-3, 3.5, 241, dtype=torch.float64)
+    start = tensor([[0.4, -0.9], [-1.2, 0.3]])
+    got = call(
+        SAMPLERS,
+        "given.start.map((x) => flowOf(given.name, mixture(given.mix), x, given.lams).states.pop())",
+        {"name": name, "mix": TWO, "start": start.tolist(), "lams": lams.tolist()},
+    )
+    clock: Schedule = {"ddpm": VPLinear(), "ncsn": EDM(), "sde": schedule("sub-vp"), "flow": schedule("flow-matching")}[
+        name
+    ]
+    first, last = (float(clock.t_of_lam(lam)) for lam in (lams[0], lams[-1]))
+    n = clock.at(first)
+    field = FlowMatching(clock).field(in_torch(TWO).predictor(clock, "velocity"))
+    want = calculus.solve(field, start * (n.alpha**2 + n.sigma**2).sqrt(), first, last)
+    torch.testing.assert_close(tensor(got), want, rtol=2e-5, atol=2e-5)
