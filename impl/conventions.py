@@ -15,7 +15,7 @@ Symbols that mean something else elsewhere (whose ᾱ, which β, which λ, which
 >>> sorted({c.noise_at for c in CONVENTIONS.values()})
 ['high', 'low']
 >>> CONVENTIONS["edm"].predicts
-'F of x_0 = c_skip x + c_out F'
+'of x_0 = c_skip x + c_out F'
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ Pair = tuple[Tensor, Tensor]
 class Convention:
     """A clock c with coefficients: the network sees α x_0 + σ ε and predicts the mean of A x_0 + B ε.
 
-    `told` is what the network is given as time, `noise_at` the end of c at which noise is, `point` and `predicts` the
-    convention in its own symbols, `claim` the slug of the statement that the conversion rests on.
+    `told` is what the network is given as time, `noise_at` the end of c at which noise is, `point` the coefficients in the
+    convention's own symbols (TeX), `predicts` what the output is, `says` its symbol, `recover` the clean data from it (a
+    formula in x, the output, `alpha`, `sigma`; tested against `to_ours`), `claim` the slug of the statement behind it.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Convention:
     noise_at: Literal["high", "low"]
     point: str
     predicts: str
+    says: str
+    recover: str
     claim: str
     span: tuple[float, float]  # the numbers c that the network may be told
     level: Callable[[Tensor], Pair]  # c -> (α, σ)
@@ -282,125 +285,145 @@ _QUARTER = math.pi / 2
 _TABLE = [
     Convention(
         "ddpm", "Ho, Jain and Abbeel 2020 (DDPM)", "their (4), (11), (14); β from 1e-4 to 0.02",
-        "the step i = 1 … 1000", "high", r"\sqrt{\bar\alpha_i}\,x_0+\sqrt{1-\bar\alpha_i}\,\varepsilon",
-        "the noise ε", "ddpm-kernel", _DDPM.span, lambda c: _vp(_DDPM.lam(c)), _DDPM.clock, _epsilon,
+        "the step i = 1 … 1000", "high", r"\alpha=\sqrt{\bar\alpha_i},\ \sigma=\sqrt{1-\bar\alpha_i}",
+        "the noise", "eps", "(x - sigma*eps)/alpha",
+        "ddpm-kernel", _DDPM.span, lambda c: _vp(_DDPM.lam(c)), _DDPM.clock, _epsilon,
     ),
     Convention(
         "ncsn", "Song and Ermon 2019 (NCSN)", "their (5), (6); ten levels from 1 to 0.01",
-        "the level's number 0 … 9", "low", r"x_0+\sigma_l\,z",
-        "the score", "denoising-score-matching", (0.0, 9.0),
+        "the level's number 0 … 9", "low", r"\alpha=1,\ \sigma=\sigma_l",
+        "the score", "s", "x + sigma**2*s",
+        "denoising-score-matching", (0.0, 9.0),
         lambda c: _ve(torch.exp(-_NCSN_RATE * c)), lambda lam: lam / _NCSN_RATE, _score,
     ),
     Convention(
         "score-sde-vp", "Song et al. 2021 (score SDE), VP", "their (33); `get_score_fn` of score_sde_pytorch",
-        "999 t", "high", r"e^{-B/2}x_0+\sqrt{1-e^{-B}}\,z,\ B=\int_0^t\beta",
-        "minus σ times the score, that is ε", "optimal-predictions", (0.0, 999.0),
+        "999 t", "high", r"\alpha=e^{-B/2},\ \sigma^2=1-e^{-B},\ B=\int_0^t\!\beta",
+        "minus σ times the score", "eps", "(x - sigma*eps)/alpha",
+        "optimal-predictions", (0.0, 999.0),
         lambda c: (_SONG.alpha(c / 999), _SONG.sigma(c / 999)), lambda lam: 999 * _SONG.t_of_lam(lam), _epsilon,
     ),
     Convention(
         "score-sde-ve", "Song et al. 2021 (score SDE), VE", "`VESDE.marginal_prob` of score_sde_pytorch",
-        "the standard deviation σ itself", "high", r"x_0+\sigma z",
-        "the score", "denoising-score-matching", (0.01, 50.0), _ve, lambda lam: torch.exp(-lam), _score,
+        "the standard deviation σ itself", "high", r"\alpha=1,\ \sigma=\sigma_{\min}(\sigma_{\max}/\sigma_{\min})^t",
+        "the score", "s", "x + sigma**2*s",
+        "denoising-score-matching", (0.01, 50.0), _ve, lambda lam: torch.exp(-lam), _score,
     ),
     Convention(
         "edm", "Karras et al. 2022 (EDM)", "their (7) and table 1; `EDMPrecond` of edm, σ_data = 0.5",
-        "¼ log σ", "high", r"x_0+\sigma n,\ \text{seen as } c_{\rm in}x",
-        "F of x_0 = c_skip x + c_out F", "optimal-predictions", (-math.inf, math.inf),
+        "¼ log σ", "high", r"\alpha=1,\ \sigma\text{, seen as }c_{\mathrm{in}}x",
+        "of x_0 = c_skip x + c_out F", "F", "x/(1 + 4*sigma**2) + sigma*F/sqrt(1 + 4*sigma**2)",
+        "optimal-predictions", (-math.inf, math.inf),
         lambda c: _ve(torch.exp(4 * c)), lambda lam: -lam / 4, _edm(0.5),
     ),
     Convention(
         "k-diffusion", "k-diffusion, a denoiser", "`to_d` of k-diffusion",
-        "σ", "high", r"x_0+\sigma\varepsilon",
-        "the clean data x_0", "tweedie", (0.0, math.inf), _ve, lambda lam: torch.exp(-lam), _x0,
+        "σ", "high", r"\alpha=1,\ \sigma",
+        "the clean data", "D", "D",
+        "tweedie", (0.0, math.inf), _ve, lambda lam: torch.exp(-lam), _x0,
     ),
     Convention(
         "k-diffusion-v", "k-diffusion, `VDenoiser`", "`VDenoiser.get_scalings` of k-diffusion, σ_data = 1",
-        "(2/π) arctan σ", "high", r"x_0+\sigma\varepsilon,\ \text{seen as } x/\sqrt{1+\sigma^2}",
-        "v at the scale α² + σ² = 1", "optimal-predictions", (0.0, 1.0),
+        "(2/π) arctan σ", "high", r"\alpha=1,\ \sigma\text{, seen as }x/\sqrt{1+\sigma^2}",
+        "α ε - σ x_0 at the scale α² + σ² = 1", "v", "x/(1 + sigma**2) - sigma*v/sqrt(1 + sigma**2)",
+        "optimal-predictions", (0.0, 1.0),
         lambda c: _ve(torch.tan(_QUARTER * c)), lambda lam: torch.atan(torch.exp(-lam)) / _QUARTER, _v,
     ),
     Convention(
         "lipman", "Lipman et al. 2023 (flow matching), OT path", "their (20) to (23), σ_min = 1e-3; torchcfm's target matcher",
-        "t", "low", r"t\,x_1+(1-(1-\sigma_{\min})t)\,x_0",
-        "the velocity x_1 - (1 - σ_min) x_0", "flow-matching-clock", (0.0, 1.0),
+        "t", "low", r"\alpha=t,\ \sigma=1-(1-\sigma_{\min})t",
+        "the velocity, data less noise", "u", "(1 - sigma_min)*x + sigma*u",
+        "flow-matching-clock", (0.0, 1.0),
         lambda c: (c * 1, 1 - (1 - _SIGMA_MIN) * c), lambda lam: _ratio(lam) / (1 + (1 - _SIGMA_MIN) * _ratio(lam)),
         _rates(torch.ones_like, lambda c: torch.full_like(c, _SIGMA_MIN - 1)),
     ),
     Convention(
         "rectified-flow", "Liu et al. 2023 (rectified flow)", "their (1); `losses.py` of RectifiedFlow",
-        "999 t", "low", r"t\,x_1+(1-t)\,x_0",
-        "the velocity x_1 - x_0", "flow-matching-clock", (0.0, 999.0),
+        "999 t", "low", r"\alpha=t,\ \sigma=1-t",
+        "the velocity, data less noise", "u", "x + sigma*u",
+        "flow-matching-clock", (0.0, 999.0),
         lambda c: (c / 999, 1 - c / 999), lambda lam: 999 * torch.sigmoid(lam),
         _rates(torch.ones_like, lambda c: -torch.ones_like(c)),
     ),
     Convention(
         "diffusers", "diffusers, DDIM and DDPM schedulers, `epsilon`", "`scheduling_ddim.py`, `scaled_linear` of Stable Diffusion",
-        "the timestep 0 … 999 (our step i, less 1)", "high", r"\sqrt{\bar\alpha_t}\,x_0+\sqrt{1-\bar\alpha_t}\,\varepsilon",
-        "the noise ε", "ddpm-kernel", _STABLE.span, lambda c: _vp(_STABLE.lam(c)), _STABLE.clock, _epsilon,
+        "the timestep 0 … 999 (our step i, less 1)", "high", r"\alpha=\sqrt{\bar\alpha_t},\ \sigma=\sqrt{1-\bar\alpha_t}",
+        "the noise", "eps", "(x - sigma*eps)/alpha",
+        "ddpm-kernel", _STABLE.span, lambda c: _vp(_STABLE.lam(c)), _STABLE.clock, _epsilon,
     ),
     Convention(
         "diffusers-v", "diffusers, the same with `v_prediction`", "`scheduling_ddim.py`",
-        "the timestep 0 … 999", "high", r"\sqrt{\bar\alpha_t}\,x_0+\sqrt{1-\bar\alpha_t}\,\varepsilon",
-        "v = √ᾱ ε - √(1-ᾱ) x_0", "optimal-predictions", _STABLE.span,
+        "the timestep 0 … 999", "high", r"\alpha=\sqrt{\bar\alpha_t},\ \sigma=\sqrt{1-\bar\alpha_t}",
+        "α ε - σ x_0", "v", "alpha*x - sigma*v",
+        "optimal-predictions", _STABLE.span,
         lambda c: _vp(_STABLE.lam(c)), _STABLE.clock, _v,
     ),
     Convention(
         "diffusers-euler", "diffusers, Euler and Heun schedulers", "`scheduling_euler_discrete.py`",
-        "the timestep 0 … 999", "high", r"x_0+\sigma\varepsilon,\ \text{seen as } x/\sqrt{1+\sigma^2}",
-        "the noise ε", "common-marginals", _STABLE.span,
+        "the timestep 0 … 999", "high", r"\alpha=1,\ \sigma=\sqrt{(1-\bar\alpha_t)/\bar\alpha_t}\text{, seen as }x/\sqrt{1+\sigma^2}",
+        "the noise", "eps", "x - sigma*eps",
+        "common-marginals", _STABLE.span,
         lambda c: _ve(torch.exp(-_STABLE.lam(c))), _STABLE.clock, _epsilon,
     ),
     Convention(
         "diffusers-flow", "diffusers, flow-matching Euler (SD3, Flux)", "`scheduling_flow_match_euler_discrete.py`",
-        "1000 σ", "high", r"(1-\sigma)\,x_0+\sigma\varepsilon",
-        "ε - x_0: our velocity, on our clock", "conditional-velocities", (0.0, 1000.0),
+        "1000 σ", "high", r"\alpha=1-\sigma,\ \sigma",
+        "the velocity, noise less data: ours", "u", "x - sigma*u",
+        "conditional-velocities", (0.0, 1000.0),
         lambda c: (1 - c / 1000, c / 1000), lambda lam: 1000 * torch.sigmoid(-lam),
         _rates(lambda c: -torch.ones_like(c), torch.ones_like),
     ),
     Convention(
         "flow_matching", "flow_matching (Meta), `CondOTScheduler`", "`affine.py` and `scheduler.py` of flow_matching",
-        "t", "low", r"\alpha_t x_1+\sigma_t x_0,\ \alpha_t=t",
-        "the velocity α' x_1 + σ' x_0 = x_1 - x_0", "flow-matching-clock", (0.0, 1.0),
+        "t", "low", r"\alpha=t,\ \sigma=1-t",
+        "the velocity, data less noise", "u", "x + sigma*u",
+        "flow-matching-clock", (0.0, 1.0),
         lambda c: (c * 1, 1 - c), torch.sigmoid, _rates(torch.ones_like, lambda c: -torch.ones_like(c)),
     ),
     Convention(
         "flow_matching-vp", "flow_matching (Meta), `VPScheduler`", "`scheduler.py` of flow_matching",
-        "t", "low", r"\alpha_t x_1+\sigma_t x_0,\ \text{VP at } 1-t",
-        "the velocity α' x_1 + σ' x_0", "flow-matching-clock", (0.0, 1.0),
+        "t", "low", r"\alpha=e^{-B/2},\ \sigma^2=1-e^{-B},\ B=\int_0^{1-t}\!\beta",
+        "the velocity, towards data", "u", "(sigma_dot*x - sigma*u)/(alpha*sigma_dot - sigma*alpha_dot)",
+        "flow-matching-clock", (0.0, 1.0),
         lambda c: (_song_back(c).alpha, _song_back(c).sigma), lambda lam: 1 - _SONG.t_of_lam(lam),
         _rates(lambda c: -_song_back(c).d_alpha, lambda c: -_song_back(c).d_sigma),
     ),
     Convention(
         "torchcfm", "torchcfm, `ConditionalFlowMatcher`", "`conditional_flow_matching.py`, σ = 0",
-        "t", "low", r"t\,x_1+(1-t)\,x_0",
-        "the velocity x_1 - x_0", "flow-matching-clock", (0.0, 1.0),
+        "t", "low", r"\alpha=t,\ \sigma=1-t",
+        "the velocity, data less noise", "u", "x + sigma*u",
+        "flow-matching-clock", (0.0, 1.0),
         lambda c: (c * 1, 1 - c), torch.sigmoid, _rates(torch.ones_like, lambda c: -torch.ones_like(c)),
     ),
     Convention(
         "torchcfm-vp", "torchcfm, `VariancePreserving…Matcher`", "`conditional_flow_matching.py`, σ = 0",
-        "t", "low", r"\sin\tfrac{\pi t}2\,x_1+\cos\tfrac{\pi t}2\,x_0",
-        "the velocity (π/2)(cos(πt/2) x_1 - sin(πt/2) x_0)", "flow-matching-clock", (0.0, 1.0),
+        "t", "low", r"\alpha=\sin\tfrac{\pi t}{2},\ \sigma=\cos\tfrac{\pi t}{2}",
+        "the velocity, towards data", "u", "alpha*x + 2*sigma*u/pi",
+        "flow-matching-clock", (0.0, 1.0),
         lambda c: (torch.sin(_QUARTER * c), torch.sin(_QUARTER * (1 - c))), lambda lam: torch.atan(_ratio(lam)) / _QUARTER,
         _rates(lambda c: _QUARTER * torch.sin(_QUARTER * (1 - c)), lambda c: -_QUARTER * torch.sin(_QUARTER * c)),
     ),
     Convention(
         "azula", "azula, a denoiser on `RectifiedSchedule`", "`noise.py`, `denoise.py`; α_min = σ_min = 1e-3",
-        "t", "high", r"\alpha_t x+\sigma_t\varepsilon,\ \alpha_t=1-t+t\,\alpha_{\min},\ \sigma_t=t+(1-t)\sigma_{\min}",
-        "the mean E[x | x_t]", "tweedie", (0.0, 1.0),
+        "t", "high", r"\alpha=1-t+t\,\alpha_{\min},\ \sigma=t+(1-t)\,\sigma_{\min}",
+        "the posterior mean", "mu", "mu",
+        "tweedie", (0.0, 1.0),
         lambda c: (1 - (1 - _SIGMA_MIN) * c, _SIGMA_MIN + (1 - _SIGMA_MIN) * c),
         lambda lam: (1 - _SIGMA_MIN * _ratio(lam)) / ((1 - _SIGMA_MIN) * (1 + _ratio(lam))), _x0,
     ),
     Convention(
         "azula-vp", "azula, a denoiser on `VPSchedule`", "`noise.py`, `denoise.py`; α_min = σ_min = 1e-3",
-        "t", "high", r"\alpha_t x+\sigma_t\varepsilon,\ \alpha_t=\alpha_{\min}^{t^2},\ \sigma_t^2=1-\alpha_t^2+\sigma_{\min}^2",
-        "the mean E[x | x_t]", "tweedie", (0.0, 1.0),
+        "t", "high", r"\alpha=\alpha_{\min}^{t^2},\ \sigma^2=1-\alpha^2+\sigma_{\min}^2",
+        "the posterior mean", "mu", "mu",
+        "tweedie", (0.0, 1.0),
         lambda c: (torch.exp(_AZULA_VP * c**2), (_SIGMA_MIN**2 - torch.expm1(2 * _AZULA_VP * c**2)).sqrt()),
         lambda lam: ((torch.sigmoid(2 * lam).log() + math.log1p(_SIGMA_MIN**2)) / (2 * _AZULA_VP)).clamp_min(0).sqrt(), _x0,
     ),
     Convention(
         "azula-karras", "azula, the backbone in `KarrasDenoiser`", "`denoise.py` of azula",
-        "log(σ/α) = -λ", "high", r"\alpha_t x+\sigma_t\varepsilon,\ \text{seen as } x_t/\sqrt{\alpha_t^2+\sigma_t^2}",
-        "σ x - α ε at that scale: minus v", "optimal-predictions", (-math.inf, math.inf),
+        "log(σ/α) = -λ", "high", r"\alpha^2+\sigma^2=1",
+        "minus v at the scale α² + σ² = 1", "b", "alpha*x + sigma*b",
+        "optimal-predictions", (-math.inf, math.inf),
         lambda c: _vp(-c), lambda lam: -lam, _minus_v,
     ),
 ]  # fmt: skip

@@ -26,10 +26,11 @@ from concordant.impl.schedules import EDM, Schedule, VPLinear, schedule
 from concordant.impl.symbols import SYMBOLS, guide, shifted, symbol, ve_sigma
 from concordant.impl.targets import target
 from concordant.impl.variational import DDPM
+from concordant.proofs_tests import rosetta
 from concordant.proofs_tests.tests.strategies import floats, named_schedules, tensor
 
 NAMES = sorted(CONVENTIONS)
-FLOWS = [n for n in NAMES if "velocity" in CONVENTIONS[n].predicts]
+FLOWS = [n for n in NAMES if CONVENTIONS[n].predicts.startswith("the velocity")]
 RING = target("ring")
 #: λ that every convention reaches: NCSN's largest level has λ = 0, the first timestep of Stable Diffusion 3.535
 LAMS = torch.linspace(0.01, 3.5, 7, dtype=torch.float64)
@@ -74,6 +75,25 @@ def test_a_pair_is_recovered(name: str) -> None:
     for kind, want in (("x0", x0), ("epsilon", noise)):
         got = to_ours(name, theirs, VPLinear(), kind).prediction.value
         torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_formula_shown_for_the_clean_data(name: str) -> None:
+    """`recover`, which the site prints, evaluated, is the x_0 of `to_ours`."""
+    there, c = CONVENTIONS[name], clocks(name)[3]
+    alpha, sigma, a, b = (float(v) for v in there.coefficients(c))
+    x, output = 0.7, -1.3
+    values = {
+        "x": x,
+        there.says: output,
+        "alpha": alpha,
+        "sigma": sigma,
+        "alpha_dot": a,
+        "sigma_dot": b,
+        "sigma_min": 1e-3,
+    }
+    ours = to_ours(name, Theirs(c, tensor([x]), tensor([output])), VPLinear())
+    assert rosetta.value(there, values) == pytest.approx(float(ours.prediction.value), rel=1e-10)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -292,3 +312,11 @@ def test_what_is_refused() -> None:
         CONVENTIONS["ddpm"].clock(tensor(50.0))
     with pytest.raises(BadInput, match="unknown symbol"):
         symbol("gamma")
+
+
+# ------------------------------------------------------------------------------------------------ the page
+def test_the_page_shows_the_table() -> None:
+    """docs/rosetta.md quotes the two tables as they are now (`python -m concordant.proofs_tests.rosetta` writes them)."""
+    text = rosetta.PAGE.read_text("utf-8")
+    assert rosetta.filled(text) == text
+    assert all(f'id="{name}"' in text for name in [*CONVENTIONS, *SYMBOLS])

@@ -205,7 +205,8 @@ def ours(sampler: str, target: GaussianMixture, clock: Schedule, x: torch.Tensor
     model = target.predictor(clock)
     times = TIMES * clock.T
     if sampler in ("euler", "heun"):
-        return getattr(calculus, sampler)(FlowMatching(clock).field(target.predictor(clock, "velocity")), x, times)
+        solver = calculus.euler if sampler == "euler" else calculus.heun
+        return solver(FlowMatching(clock).field(target.predictor(clock, "velocity")), x, times)
     chain = DDPM.from_schedule(clock, times.flip(0)) if sampler != "sde" else None
     for i, (t, s, z) in enumerate(zip(times[:-1], times[1:], noise, strict=True)):
         if chain is None:
