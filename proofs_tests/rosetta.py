@@ -33,9 +33,9 @@ def tex(formula: str) -> str:
     """A formula of Python as TeX, in the order in which it is written.
 
     >>> tex("(x - sigma*eps)/alpha")
-    '\\\\frac{x - \\\\sigma \\\\varepsilon}{\\\\alpha}'
+    '\\\\dfrac{x - \\\\sigma \\\\varepsilon}{\\\\alpha}'
     >>> tex("alpha*x + 2*sigma*u/pi")
-    '\\\\alpha x + \\\\frac{2 \\\\sigma u}{\\\\pi}'
+    '\\\\alpha x + \\\\dfrac{2 \\\\sigma u}{\\\\pi}'
     """
     return _tex(ast.parse(formula, mode="eval").body)
 
@@ -54,7 +54,7 @@ def _tex(node: ast.expr, tight: bool = False) -> str:
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             return f"{_tex(left, True)} {_tex(right, True)}"
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return rf"\frac{{{_tex(left)}}}{{{_tex(right)}}}"
+            return rf"\dfrac{{{_tex(left)}}}{{{_tex(right)}}}"
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
             return f"{_tex(left, True)}^{{{_tex(right)}}}"
     raise TypeError(f"no TeX for {ast.unparse(node)}")
@@ -63,6 +63,7 @@ def _tex(node: ast.expr, tight: bool = False) -> str:
 def _words(text: str) -> str:
     """Plain text as HTML, with `code` and x_0 set as such."""
     text = html.escape(text, quote=False)
+    text = text.replace("x_0", "x₀")
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
     return re.sub(r"\b([A-Za-z]|[α-ω])_(\w+)", r"\1<sub>\2</sub>", text)
 
@@ -105,7 +106,7 @@ def conventions() -> str:
         ]
         rows.append(_row(there.name, cells))
     return _table(
-        "What a network is told, sees and says. It sees α x<sub>0</sub> + σ ε; λ = log(α/σ) is the way to our time.",
+        "What a network is told, sees and says. It sees α x₀ + σ ε; λ = log(α/σ) is the way to our time.",
         heads,
         rows,
     )
