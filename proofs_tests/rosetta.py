@@ -89,7 +89,7 @@ def _table(caption: str, heads: list[str], rows: list[str]) -> str:
 
 def conventions() -> str:
     """A row a convention: who, what the network is told, where noise is, what it sees and says, and the way back."""
-    heads = ["convention", "told", "noise at", "sees", "says", "clean data", "rests on, and name in the code"]
+    heads = ["convention", "told", "noise at", "sees", "says", "clean data", "rests on"]
     rows = []
     for there in CONVENTIONS.values():
         low, high = there.span
@@ -102,7 +102,7 @@ def conventions() -> str:
             ("sees", f"\\({there.point}\\)"),
             ("says", f"\\({tex(there.says)}\\): {_words(there.predicts)}"),
             ("clean data", f"\\({tex(there.recover)}\\)"),
-            ("rests on", f"{_claim(there.claim)} <code>{there.name}</code>"),
+            ("rests on", f"{_claim(there.claim)}<br><code>{there.name}</code>"),
         ]
         rows.append(_row(there.name, cells))
     return _table(
@@ -126,7 +126,7 @@ def symbols() -> str:
         )
         for entry in SYMBOLS.values()
     ]
-    return _table("Symbols that mean something else elsewhere.", ["who", "there", "here", "rests on, and name"], rows)
+    return _table("Symbols that mean something else elsewhere.", ["who", "there", "here", "rests on"], rows)
 
 
 def filled(text: str) -> str:

@@ -185,6 +185,23 @@ def test_oracle(name: str, components: list[dict[str, object]]) -> None:
         )
 
 
+@pytest.mark.parametrize("components", [ONE, TWO], ids=["one", "two"])
+def test_density_on_a_grid(components: list[dict[str, object]]) -> None:
+    """The picture's density is p_t at the common scale."""
+    clock, target, t = schedule("sub-vp"), in_torch(components), 0.4
+    xs, ys = torch.linspace(-2, 3, 5, dtype=torch.float64), torch.linspace(-3, 2, 4, dtype=torch.float64)
+    got = call(
+        ORACLE,
+        "Array.from(densityGrid(mixture(given.mix), levelAt(SCHEDULES['sub-vp'], 0.4), given.ys, given.xs))",
+        {"mix": components, "ys": ys.tolist(), "xs": xs.tolist() if target.dimension == 2 else None},
+    )
+    level = clock.at(t)
+    c = (level.alpha**2 + level.sigma**2).sqrt()
+    points = ys.unsqueeze(-1) if target.dimension == 1 else torch.cartesian_prod(ys, xs).flip(-1)
+    want = target.at(clock, t).log_prob(c * points).exp() * c**target.dimension
+    torch.testing.assert_close(tensor(got), want, **CLOSE)
+
+
 def test_noise_is_standard_normal_and_the_same_for_a_seed() -> None:
     draws = call(
         ORACLE, "[1, 1, 2].map((s) => { const r = randomNormal(s); return Array.from({ length: 20000 }, r); })"

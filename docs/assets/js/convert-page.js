@@ -5,9 +5,9 @@ import { SCHEDULES, lam, levelAt, timeOf } from "./oracle.js";
 const SYMBOL = { x0: "x₀", epsilon: "ε", score: "score", v: "v", velocity: "velocity" };
 const NAME = { x0: "clean data x₀", epsilon: "noise ε", score: "score ∇ log p", v: "v-prediction α ε − σ x₀", velocity: "velocity α′ x₀ + σ′ ε" };
 
-export function show(value) { // at most ten digits, and no minus zero
+function show(value, digits = 10) { // and no minus zero
   if (value === null || !Number.isFinite(value)) return "–";
-  const text = Math.abs(value) !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7) ? value.toExponential(8) : value.toPrecision(10);
+  const text = Math.abs(value) !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7) ? value.toExponential(digits - 2) : value.toPrecision(digits);
   const tidy = text.replace(/(\.\d*?)0+(e|$)/, "$1$2").replace(/\.(e|$)/, "$1");
   return (tidy === "-0" ? "0" : tidy).replace("-", "−").replace("e-", "e−");
 }
@@ -97,7 +97,7 @@ if (root) {
         const s = known ? theirs(key, r.x0, r.eps, r.lambda) : null;
         const told = `<small>${c.told}</small>`;
         const cells = s
-          ? `<td data-c="${s.c}">${show(s.c)} ${told}</td><td data-x="${s.x}">${show(s.x)}</td><td data-output="${s.output}">${show(s.output)}</td>`
+          ? `<td data-c="${s.c}">${show(s.c, 7)} ${told}</td><td data-x="${s.x}">${show(s.x, 7)}</td><td data-output="${s.output}">${show(s.output, 7)}</td>`
           : `<td colspan="3">– <small>not on its clock: ${c.told}</small></td>`;
         return `<tr data-convention="${key}"><th scope="row"><a href="#${key}">${c.label}</a></th>${cells}</tr>`;
       }).join("");

@@ -102,7 +102,7 @@ const table = {
   "ncsn": ["NCSN", "level 0 … 9", [0, 9], (c) => [1, Math.exp(-RATE * c)], (l) => l / RATE, score],
   "score-sde-vp": ["score SDE, VP", "999 t", [0, 999], (c) => song.level(c / 999), (l) => 999 * song.clock(l), epsilon],
   "score-sde-ve": ["score SDE, VE", "σ", [0.01, 50], (c) => [1, c], (l) => Math.exp(-l), score],
-  "edm": ["EDM, F (σ_data = ½)", "¼ log σ", [-Infinity, Infinity], (c) => [1, Math.exp(4 * c)], (l) => -l / 4, edm(0.5)],
+  "edm": ["EDM, network F", "¼ log σ", [-Infinity, Infinity], (c) => [1, Math.exp(4 * c)], (l) => -l / 4, edm(0.5)],
   "k-diffusion": ["k-diffusion, denoiser", "σ", [0, Infinity], (c) => [1, c], (l) => Math.exp(-l), data],
   "k-diffusion-v": ["k-diffusion, VDenoiser", "(2/π) arctan σ", [0, 1], (c) => [1, Math.tan(Q * c)], (l) => Math.atan(Math.exp(-l)) / Q, v],
   "lipman": ["flow matching, OT path", "t", [0, 1], (c) => [c, 1 - (1 - MIN) * c],

@@ -129,6 +129,26 @@ export function marginal(mix, n) {
   };
 }
 
+// The density of the common scale, c^D p_t(c y) with c^2 = alpha^2 + sigma^2, on a grid: rows of ys, columns of xs (no xs in one
+// dimension).  The same figures as `logProb`, without an array for each point.
+export function densityGrid(mix, n, ys, xs = null) {
+  const c = Math.hypot(n.alpha, n.sigma), alpha = n.alpha / c, sigma2 = (n.sigma / c) ** 2;
+  const width = xs ? xs.length : 1, out = new Float64Array(ys.length * width);
+  for (const k of mix.components) {
+    const v0 = alpha ** 2 * k.spectrum[0] + sigma2, v1 = xs ? alpha ** 2 * k.spectrum[1] + sigma2 : 1;
+    const scale = k.weight / (Math.sqrt(v0 * v1) * (xs ? 2 * Math.PI : Math.sqrt(2 * Math.PI)));
+    for (let j = 0; j < ys.length; j++) {
+      if (!xs) { const d = ys[j] - alpha * k.mean[0]; out[j] += scale * Math.exp((-d * d) / v0 / 2); continue; }
+      const dy = ys[j] - alpha * k.mean[1];
+      for (let i = 0; i < width; i++) {
+        const dx = xs[i] - alpha * k.mean[0], a = k.cos * dx + k.sin * dy, b = k.cos * dy - k.sin * dx;
+        out[j * width + i] += scale * Math.exp(-(a * a / v0 + b * b / v1) / 2);
+      }
+    }
+  }
+  return out;
+}
+
 // ---------------------------------------------------------------- noise: the same for the same seed, everywhere
 export function randomNormal(seed) {
   let state = (seed * 0x9e3779b1) >>> 0, spare = null;

@@ -26,7 +26,7 @@ export const SAMPLERS = {
       const kept = ((from.alpha * n.sigma) / (n.alpha * from.sigma)) ** 2;
       return x0.map((value, i) => n.alpha * value + n.sigma * (Math.sqrt(kept) * eps[i] + Math.sqrt(1 - kept) * z[i]));
     } },
-  sde: { label: "reverse SDE, Euler–Maruyama", noisy: true,
+  sde: { label: "reverse SDE, Euler", noisy: true,
     step(law, x, t, s, z) {
       const n = law(t).level, h = s - t, score = law(t).mean(x, "score");
       return x.map((value, i) => value + (n.f * value - n.g2 * score[i]) * h + Math.sqrt(n.g2 * -h) * z[i]);
