@@ -366,7 +366,7 @@ _TABLE = [
         lambda c: _ve(torch.exp(-_STABLE.lam(c))), _STABLE.clock, _epsilon,
     ),
     Convention(
-        "diffusers-flow", "diffusers, flow-matching Euler (SD3, Flux)", "`scheduling_flow_match_euler_discrete.py`",
+        "diffusers-flow", "diffusers, flow-matching Euler (SD3)", "`scheduling_flow_match_euler_discrete.py`",
         "1000 σ", "high", r"\alpha=1-\sigma,\ \sigma",
         "the velocity, noise less data: ours", "u", "x - sigma*u",
         "conditional-velocities", (0.0, 1000.0),

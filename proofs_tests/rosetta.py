@@ -62,10 +62,9 @@ def _tex(node: ast.expr, tight: bool = False) -> str:
 
 def _words(text: str) -> str:
     """Plain text as HTML, with `code` and x_0 set as such."""
-    text = html.escape(text, quote=False)
-    text = text.replace("x_0", "x₀")
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
-    return re.sub(r"\b([A-Za-z]|[α-ω])_(\w+)", r"\1<sub>\2</sub>", text)
+    parts = html.escape(text, quote=False).replace("x_0", "x₀").split("`")
+    parts[::2] = [re.sub(r"\b([A-Za-z]|[α-ω])_(\w+)", r"\1<sub>\2</sub>", part) for part in parts[::2]]
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
 
 
 def _claim(slug: str) -> str:

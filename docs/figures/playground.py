@@ -39,7 +39,12 @@ def main() -> None:
     picture = torch.stack([1 - torch.exp(-1.5 * density(t, y)) for t in times], -1)
     blues = LinearSegmentedColormap.from_list("blues", [to_rgba(BLUE, 0), to_rgba(BLUE, 0.8)])
     way.imshow(
-        picture, extent=(FIRST, LAST, -LIMIT, LIMIT), origin="lower", aspect="auto", cmap=blues, interpolation="bilinear"
+        picture,
+        extent=(FIRST, LAST, -LIMIT, LIMIT),
+        origin="lower",
+        aspect="auto",
+        cmap=blues,
+        interpolation="bilinear",
     )
 
     noise = torch.randn(300, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -54,7 +59,9 @@ def main() -> None:
 
     now = torch.tensor(NOW, dtype=torch.float64)
     at = int((times - NOW).abs().argmin())
-    slice_.hist(paths[at], bins=34, range=(-LIMIT, LIMIT), density=True, orientation="horizontal", color=GREEN, alpha=0.4)
+    slice_.hist(
+        paths[at], bins=34, range=(-LIMIT, LIMIT), density=True, orientation="horizontal", color=GREEN, alpha=0.4
+    )
     slice_.plot(density(now, y), y, color=BLUE)
     slice_.set_title("density", color=BLUE)
     slice_.set_xlabel("samples", color=GREEN)

@@ -112,7 +112,7 @@ const table = {
   "diffusers-v": ["diffusers, v_prediction", "timestep 0 … 999", stable.span, (c) => vp(stable.lam(c)), stable.clock, v],
   "diffusers-euler": ["diffusers, Euler scheduler", "timestep 0 … 999", stable.span,
     (c) => [1, Math.exp(-stable.lam(c))], stable.clock, epsilon],
-  "diffusers-flow": ["diffusers, flow (SD3, Flux)", "1000 σ", [0, 1000], (c) => [1 - c / 1000, c / 1000],
+  "diffusers-flow": ["diffusers, flow (SD3)", "1000 σ", [0, 1000], (c) => [1 - c / 1000, c / 1000],
     (l) => 1000 * sigmoid(-l), () => [-1, 1]],
   "flow_matching": ["flow_matching, CondOT", "t", [0, 1], (c) => [c, 1 - c], sigmoid, straight],
   "flow_matching-vp": ["flow_matching, VP", "t", [0, 1], (c) => song.level(1 - c), (l) => 1 - song.clock(l),
