@@ -291,3 +291,35 @@ def test_the_four_flows_are_the_reference_solution(name: str) -> None:
     field = FlowMatching(clock).field(in_torch(TWO).predictor(clock, "velocity"))
     want = calculus.solve(field, start * (n.alpha**2 + n.sigma**2).sqrt(), first, last)
     torch.testing.assert_close(tensor(got), want, rtol=2e-5, atol=2e-5)
+
+
+STAGE = [*SAMPLERS, "plot.js", "stage.js"]
+
+
+def run(**choice: object) -> torch.Tensor:
+    """The states of the main picture, (steps + 1, samples, D), at the common scale."""
+    return tensor(call(STAGE, "run(given).states", {"target": "blades", "clock": "lam", "seed": 3, **choice}))
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
+def test_schedules_do_not_matter_at_equal_lambda(sampler: str) -> None:
+    """What the page says: with steps equal in λ, DDIM and ancestral samples are the same under every schedule."""
+    first = run(formulation="ddpm", sampler=sampler, steps=12, schedule="vp-linear")
+    for name in ("flow-matching", "vp-cosine", "trigonometric", "edm", "sub-vp"):
+        other = run(formulation="flow", sampler=sampler, steps=12, schedule=name)
+        torch.testing.assert_close(other, first, rtol=1e-8, atol=1e-8)
+
+
+def test_all_samplers_end_at_the_data() -> None:
+    """In many steps every sampler's law is that of the data: means to within four standard errors, and Heun is DDIM."""
+    target = in_torch(
+        call(STAGE, "TARGETS.blades.mix.components.map((c) => ({ ...c, angle: Math.atan2(c.sin, c.cos) }))")
+    )
+    ends = {
+        name: run(formulation="ddpm", sampler=name, steps=150, schedule="vp-cosine")[-1]
+        for name in ("heun", "ddim", "ancestral", "sde")
+    }
+    for end in ends.values():
+        error = (end.mean(0) - target.mean) / (target.covariance.diagonal() / len(end)).sqrt()
+        assert float(error.abs().max()) < 4
+    assert float((ends["heun"] - ends["ddim"]).abs().median()) < 0.02

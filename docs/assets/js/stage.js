@@ -44,6 +44,12 @@ export function run({ target, schedule, formulation, sampler, clock, steps, seed
 
 const grid = (n, limit = LIMIT) => Array.from({ length: n }, (_, i) => limit - (2 * limit * (i + 0.5)) / n); // from the top
 
+// Where the samples are at u: between two steps, on the straight line from one to the next, as the paths are drawn.
+function samplesAt(r, u) {
+  const i = Math.min(r.steps - 1, Math.floor(u * r.steps)), f = u * r.steps - i;
+  return r.states[i].map((x, k) => x.map((v, d) => v + f * (r.states[i + 1][k][d] - v)));
+}
+
 // ---------------------------------------------------------------- one dimension
 export function heightOf(width, dimension) {
   if (dimension === 1) return width < 560 ? 340 : 440;
@@ -67,30 +73,30 @@ export function drawLine(p, r, u) {
   const { ctx, width, height, theme: t } = p, small = width < 560;
   const left = 34, top = 26, bottom = 46, gap = small ? 12 : 22, strip = Math.round((width - left) * (small ? 0.17 : 0.15));
   const room = width - left - 2 * (strip + gap) - 2, tall = height - top - bottom, y = { lim: [-LIMIT, LIMIT], ticks: 6 };
-  const time = r.timeAt(u), step = Math.round(u * r.steps), n = levelAt(r.s, time), size = Math.hypot(n.alpha, n.sigma);
+  const time = r.timeAt(u), step = Math.floor(u * r.steps), now = samplesAt(r, u), n = levelAt(r.s, time), size = Math.hypot(n.alpha, n.sigma);
 
   const main = [left, top, room, tall];
   const f = frame(p, main, { x: { lim: r.axis, ticks: small ? 4 : 8, label: `noise  ←  ${r.clock === "t" ? "time t" : "λ = log(α/σ)"}  →  data` },
     y: { ...y, label: small ? "" : "x/√(α² + σ²)" }, title: small ? "x/√(α² + σ²)" : "" });
+  const at = f.toX(r.along(time));
   clip(ctx, main, () => {
     ctx.drawImage(spaceTime(r), left, top, room, tall);
     const cross = r.times.map((v) => f.toX(r.along(v)));
     ctx.globalAlpha = 0.25;
     for (let k = 0; k < r.lines; k++) line(ctx, r.states.map((state, i) => [cross[i], f.toY(state[k][0])]), t.ink, 0.8);
     ctx.globalAlpha = 0.65;
-    for (let k = 0; k < r.lines; k++) line(ctx, r.states.slice(0, step + 1).map((state, i) => [cross[i], f.toY(state[k][0])]), t.ink, 1);
+    for (let k = 0; k < r.lines; k++) line(ctx, [...r.states.slice(0, step + 1).map((state, i) => [cross[i], f.toY(state[k][0])]), [at, f.toY(now[k][0])]], t.ink, 1);
     ctx.globalAlpha = 1;
-    for (let k = 0; k < r.lines; k++) dot(ctx, cross[step], f.toY(r.states[step][k][0]), 2.6, GREEN, t.paper);
+    line(ctx, [[at, top], [at, top + tall]], ORANGE, 1.6);
+    for (let k = 0; k < r.lines; k++) dot(ctx, at, f.toY(now[k][0]), 2.6, GREEN, t.paper);
   });
-  const at = f.toX(r.along(time));
-  line(ctx, [[at, top - 4], [at, top + tall]], ORANGE, 1.6);
   dot(ctx, at, top - 5, 4.5, ORANGE);
 
   // the density and the particles' histogram
   const ys = grid(200), d = densityGrid(r.mix, n, ys), bins = new Float64Array(34);
-  for (const [v] of r.states[step]) {
+  for (const [v] of now) {
     const b = Math.floor(((LIMIT - v) / (2 * LIMIT)) * bins.length);
-    if (b >= 0 && b < bins.length) bins[b] += bins.length / (2 * LIMIT * r.states[step].length);
+    if (b >= 0 && b < bins.length) bins[b] += bins.length / (2 * LIMIT * now.length);
   }
   const most = Math.max(...d, ...bins) * 1.04;
   const box = [left + room + gap, top, strip, tall];
@@ -121,7 +127,7 @@ export const fieldName = (form) => ({ epsilon: "noise ε*", score: "score", velo
 // ---------------------------------------------------------------- two dimensions
 export function drawPlane(p, r, u) {
   const { ctx, width, theme: t } = p, small = width < 560, left = 30, top = 26, bottom = 24, gap = small ? 0 : 46;
-  const side = planeSide(width), step = Math.round(u * r.steps);
+  const side = planeSide(width), step = Math.floor(u * r.steps), now = samplesAt(r, u);
   const time = r.timeAt(u), n = levelAt(r.s, time), size = Math.hypot(n.alpha, n.sigma);
   const axes = { x: { lim: [-LIMIT, LIMIT], ticks: 6 }, y: { lim: [-LIMIT, LIMIT], ticks: 6 } };
 
@@ -145,7 +151,7 @@ export function drawPlane(p, r, u) {
       const cut = Math.min(1, (0.95 * cell) / (unit * Math.hypot(va, vb) || 1));
       arrow(ctx, f.toX(a), f.toY(b), va * unit * cut, -vb * unit * cut, ORANGE);
     }
-    for (const [x, y] of r.states[step]) dot(ctx, f.toX(x), f.toY(y), 2, GREEN, t.paper);
+    for (const [x, y] of now) dot(ctx, f.toX(x), f.toY(y), 2, GREEN, t.paper);
   });
 
   const two = small ? [left, top + side + bottom + 26, side, side] : [left + side + gap, top, side, side];
@@ -154,9 +160,9 @@ export function drawPlane(p, r, u) {
     ctx.globalAlpha = 0.16;
     for (let k = 0; k < r.lines; k++) line(ctx, r.states.map((state) => [g.toX(state[k][0]), g.toY(state[k][1])]), t.ink, 0.8);
     ctx.globalAlpha = 0.7;
-    for (let k = 0; k < r.lines; k++) line(ctx, r.states.slice(0, step + 1).map((state) => [g.toX(state[k][0]), g.toY(state[k][1])]), t.ink, 0.9);
+    for (let k = 0; k < r.lines; k++) line(ctx, [...r.states.slice(0, step + 1), now].map((state) => [g.toX(state[k][0]), g.toY(state[k][1])]), t.ink, 0.9);
     ctx.globalAlpha = 1;
-    for (let k = 0; k < r.lines; k++) dot(ctx, g.toX(r.states[step][k][0]), g.toY(r.states[step][k][1]), 2.8, GREEN, t.paper);
+    for (let k = 0; k < r.lines; k++) dot(ctx, g.toX(now[k][0]), g.toY(now[k][1]), 2.8, GREEN, t.paper);
   });
   return null;
 }
