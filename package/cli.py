@@ -136,18 +136,32 @@ def list_claims(topic: str | None, as_json: bool) -> None:
 
 @main.command()
 @click.argument("claim", metavar="TAG|SLUG")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def show(claim: str, as_json: bool) -> None:
-    """Show one claim: what it says, what it needs, how it is checked, what rests on it."""
+@click.option("--latex", "form", flag_value="latex", help="The derivation in LaTeX.")
+@click.option("--sympy", "form", flag_value="sympy", help="A script that checks an instance with SymPy alone.")
+@click.option("--json", "form", flag_value="json", help="Everything, for machines.")
+def show(claim: str, form: str | None) -> None:
+    """Show one claim: what it says, what it needs, how it is derived and checked, what rests on it."""
     from dataclasses import asdict
 
     from concordant.theory import registry
 
     one = registry.claim(claim)
+    if form == "sympy":
+        click.echo(_instances().script(one.slug))
+        return
+    from concordant.proofs_tests import telling
+    from concordant.theory.derivation import derive
+
+    derivation = derive(one.slug)
+    if form == "latex":
+        if derivation is None:
+            raise BadInput(f"claim {one.tag} has no derivation")
+        click.echo(telling.latex(one, derivation))
+        return
     from concordant.proofs_tests.agreements import AGREEMENTS
 
     agreements = [a for a in AGREEMENTS.values() if a.claim == one.slug]
-    if as_json:
+    if form == "json":
         entries = [
             {
                 "name": a.name,
@@ -159,14 +173,44 @@ def show(claim: str, as_json: bool) -> None:
             }
             for a in agreements
         ]
-        whole = {**asdict(one), "used_by": registry.used_by(one.slug), "agreements": entries}
+        whole = {
+            **asdict(one),
+            "used_by": registry.used_by(one.slug),
+            "derivation": None if derivation is None else telling.data(derivation),
+            "agreements": entries,
+        }
         click.echo(json.dumps(whole, indent=1, ensure_ascii=False))
         return
     from rich.console import Console
 
     from concordant.proofs_tests.report import show_claim
 
-    show_claim(Console(), one, agreements)
+    console = Console()
+    show_claim(console, one, agreements, None if derivation is None else lambda: telling.tell(console, derivation))
+
+
+def _instances() -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module("concordant.theory.instances")
+    except ModuleNotFoundError as error:
+        raise BadInput("this version has no SymPy scripts of its instances") from error
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def axioms(as_json: bool) -> None:
+    """List all that the derivations assume: rules, axioms and hypotheses, each with the claims that need it."""
+    from concordant.proofs_tests import telling
+
+    found = telling.assumed()
+    if as_json:
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    telling.tell_assumed(Console(), found)
 
 
 if __name__ == "__main__":

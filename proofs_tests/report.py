@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -143,8 +143,10 @@ def show(console: Console, ledger: Ledger, notes: Iterable[str] = ()) -> None:
     console.print(summary(ledger), markup=False, highlight=False)
 
 
-def show_claim(console: Console, claim: Claim, agreements: Iterable[Agreement]) -> None:
-    """One claim, for reading."""
+def show_claim(
+    console: Console, claim: Claim, agreements: Iterable[Agreement], tell: Callable[[], None] | None = None
+) -> None:
+    """One claim, for reading; `tell` prints its derivation."""
 
     def line(name: str, values: Iterable[str]) -> None:
         for value in values:
@@ -160,6 +162,8 @@ def show_claim(console: Console, claim: Claim, agreements: Iterable[Agreement]) 
     line("needs", claim.hypotheses)
     line("uses", [f"{registry.claim(slug).tag} {slug}" for slug in claim.uses])
     line("used by", [f"{registry.claim(slug).tag} {slug}" for slug in registry.used_by(claim.slug)])
+    if tell is not None:
+        tell()
     for one in agreements:
         limit = one.tolerance.float64 if one.bound is None else one.bound
         console.print()

@@ -127,25 +127,25 @@ def ito_formula() -> Theorem:
     ).qed()
 
 
-@derivation("fokker-planck-any-drift")
+@derivation("fokker-planck-any-drift", notation={"p": "_t"})
 def fokker_planck_equation() -> Theorem:
     """Itô's formula gives the mean of any test function; integrate by parts until no derivative is left on it."""
     return fokker_planck()
 
 
-@derivation("fokker-planck")
+@derivation("fokker-planck", notation={"p": "_t"})
 def linear_fokker_planck() -> Theorem:
     """The general equation for the linear drift f(t) x."""
     return fokker_planck(b=lift(function("f")(t)) * coords(x))
 
 
-@derivation("continuity-from-flow")
+@derivation("continuity-from-flow", notation={"p": "_t"})
 def continuity_from_flow() -> Theorem:
     """The same for dx = f dt without noise: the mean of a test function along the flow, integrated by parts."""
     return fokker_planck(g=0)
 
 
-@derivation("stein-identity")
+@derivation("stein-identity", notation={"k": "q|", "y": "x̃"})
 def stein() -> tuple[Theorem, Theorem]:
     """The score of a Gaussian is linear, so the divergence theorem for q u turns a divergence into a product."""
     y, z = Point("y"), Point("z")
@@ -204,14 +204,14 @@ def joint_of_two() -> tuple[Any, ...]:
     return y, j(x, y), p(x), m(x), density, mean
 
 
-@derivation("l2-projection")
+@derivation("l2-projection", notation={"j": "p"})
 def l2_projection() -> Theorem:
     """Write h - Y = (h - m) + (m - Y): the product of the two has mean zero, since m is the conditional mean."""
     y, j, p, m, density, mean = joint_of_two()
     return projection(vector("h")(x), coords(y), j, p, m, x, y, density, mean)
 
 
-@derivation("pointwise-minimisation")
+@derivation("pointwise-minimisation", notation={"j": "p"})
 def pointwise_minimisation() -> Theorem:
     """For one x: ∫ |c - y|² j dy is p |c - m|² + ∫ |y - m|² j dy, so that c = m is best at every point by itself."""
     y, j, p, m, density, mean = joint_of_two()

@@ -12,8 +12,8 @@ A claim may say several things at once: then the function returns several theore
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 from concordant.theory.kernel.rules import Theorem
@@ -23,6 +23,7 @@ MODULES = ("calculus", "divergences", "variational", "score", "sde", "flow", "un
 
 Builder = Callable[[], Theorem | tuple[Theorem, ...]]
 _builders: dict[str, Builder] = {}
+_notations: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ class Derivation:
     slug: str
     idea: str
     theorems: tuple[Theorem, ...]
+    notation: Mapping[str, str] = field(default_factory=dict)
 
 
-def derivation(slug: str) -> Callable[[Builder], Builder]:
-    """Register the builder of a claim's derivation."""
+def derivation(slug: str, notation: Mapping[str, str] | None = None) -> Callable[[Builder], Builder]:
+    """Register the builder of a claim's derivation, and how its names are displayed (see `kernel.notation`)."""
 
     def register(build: Builder) -> Builder:
         if slug in _builders and _builders[slug].__module__ != build.__module__:
@@ -43,6 +45,7 @@ def derivation(slug: str) -> Callable[[Builder], Builder]:
         if not build.__doc__:
             raise ValueError(f"the derivation of {slug!r} must say its idea")
         _builders[slug] = build
+        _notations[slug] = dict(notation or {})
         return build
 
     return register
@@ -63,4 +66,5 @@ def derive(slug: str) -> Derivation | None:
     build = _builders[slug]
     made = build()
     assert build.__doc__ is not None
-    return Derivation(slug, " ".join(build.__doc__.split()), made if isinstance(made, tuple) else (made,))
+    idea, theorems = " ".join(build.__doc__.split()), made if isinstance(made, tuple) else (made,)
+    return Derivation(slug, idea, theorems, _notations[slug])

@@ -38,7 +38,7 @@ z = Point("z")
 p, v = scalar("p"), vector("v")
 
 
-@derivation("velocity-is-not-unique")
+@derivation("velocity-is-not-unique", notation={"p": "_t"})
 def not_unique() -> Theorem:
     """A field without divergence, divided by the density, changes the velocity and not the flux's divergence."""
     P, V, w = p(x, t), v(x, t), vector("w")(x, t)
@@ -61,7 +61,7 @@ def mixture(timed: bool = True) -> tuple[Any, ...]:
     return q, prior, u, p(*where), v(*where), density, velocity
 
 
-@derivation("flow-matching-loss")
+@derivation("flow-matching-loss", notation={"q": "|", "u": "|"})
 def flow_matching_loss() -> Theorem:
     """Orthogonal projection: the marginal velocity is the conditional mean of the conditional one."""
     q, prior, u, P, V, density, velocity = mixture(timed=False)
@@ -75,7 +75,7 @@ def flow_matching_loss() -> Theorem:
     return independent(gap, "h")
 
 
-@derivation("continuity-equation")
+@derivation("continuity-equation", notation={"p": "_t", "q": "q_t|", "u": "|"})
 def marginal_continuity() -> Theorem:
     """Average the conditional continuity equations over z; the averaged flux is the marginal velocity's."""
     q, prior, u, P, V, density, velocity = mixture()
@@ -94,20 +94,21 @@ def marginal_continuity() -> Theorem:
     ).qed()
 
 
-@derivation("gaussian-path-velocity")
+@derivation("gaussian-path-velocity", notation={"q": "_t"})
 def gaussian_path() -> tuple[Theorem, Theorem]:
     """Differentiate the map; and put the velocity into the continuity equation of the moving Gaussian."""
     sigma, mu = function("σ", positive=True), vector("μ")
-    at0, s0 = vector("m")(), const("s", positive=True)
+    at0, s0 = vector("μ0")(), const("σ0", positive=True)
     slope = d_dt(sigma(t), t) / lift(sigma(t))
     moving = Vec(lambda i: d_dt(mu(t).at(i), t))
 
     def velocity(at: Vec) -> Vec:
-        return slope * (at - mu(t)) + moving
+        return moving + slope * (at - mu(t))
 
-    y = coords(Point("y"))
-    image = mu(t) + lift(sigma(t)) * (y - at0) / lift(s0)
-    one = derive(d_dt(image.at(i), t)).to(velocity(image).at(i), by=algebra).qed()
+    image = mu(t) + lift(sigma(t) / s0) * (coords(x) - at0)
+    flow = vector("Ψ")(x, t)
+    moved = definition("Ψ", (x, t), image.at(i), (i,))
+    one = derive(d_dt(flow.at(i), t)).to(velocity(flow).at(i), by=moved).qed()
     normal = log_density("q", (x, t), gaussian(coords(x), mu(t), sigma(t) ** 2))
     density = scalar("q")(x, t)
     two = derive(d_dt(density, t)).to(-div(density * velocity(coords(x)), x), by=normal).qed()
@@ -136,7 +137,7 @@ def conditional_mean(name: str, of: Any, when: Any, clock: Any) -> Reason:
     return definition(name, (x, clock), integral(of * kernel * prior, z) / p(x, when), (i,))
 
 
-@derivation("flow-matching-clock")
+@derivation("flow-matching-clock", notation={"p": "_t", "q": "q_t|", "z": "x0"})
 def clock() -> Theorem:
     """On τ = T - t the coefficients are α(T - τ) and σ(T - τ), whose derivatives change sign; the rest is the same mean."""
     tau, end = time("τ"), const("T", positive=True)

@@ -36,6 +36,7 @@ from concordant.theory.kernel.terms import (
     vector,
 )
 
+CONDITIONAL = {"q": "|"}
 x, x0, i, j = Point("x"), Point("x0"), Index("i"), Index("j")
 p, p0, q = scalar("p"), scalar("p0"), scalar("q")
 joint = q(x, x0) * p0(x0)
@@ -43,7 +44,7 @@ marginal = definition("p", (x,), integral(joint, x0))
 score, kernel_score = grad(log(p(x)), x), grad(log(q(x, x0)), x)
 
 
-@derivation("score-needs-no-normalisation")
+@derivation("score-needs-no-normalisation", notation={"h": "p̃"})
 def no_normalisation() -> Theorem:
     """The logarithm of the constant is a constant."""
     unnormalised, z = scalar("h")(x), const("Z", positive=True)
@@ -73,17 +74,17 @@ def implicit_score_matching() -> Theorem:
         .to(integral(p(x) * div(s, x), x), by=using(parts.inside(lambda e: -e)))
     ).qed()
     implicit = integral(p(x) * (div(s, x) + HALF * norm2(s)), x)
-    explicit = integral(HALF * p(x) * norm2(s - score), x)
+    explicit = HALF * integral(p(x) * norm2(s - score), x)
     gap = (
         derive(explicit - implicit)
         .to(
-            integral(HALF * p(x) * norm2(s), x)
+            HALF * integral(p(x) * norm2(s), x)
             - integral(p(x) * dot(s, score), x)
-            + integral(HALF * p(x) * norm2(score), x)
+            + HALF * integral(p(x) * norm2(score), x)
             - implicit,
             by=algebra,
         )
-        .to(integral(HALF * p(x) * norm2(score), x), by=using(cross, text="integration by parts, as above"))
+        .to(HALF * integral(p(x) * norm2(score), x), by=using(cross, text="integration by parts, as above"))
     ).qed()
     return independent(gap, "s")
 
@@ -115,35 +116,35 @@ def square(s: Vec) -> Theorem:
     return derive(integral(p(x) * norm2(s), x)).to(integral(joint * norm2(s), x, x0), by=marginal).qed()
 
 
-@derivation("denoising-score-matching")
+@derivation("denoising-score-matching", notation=CONDITIONAL)
 def denoising_score_matching() -> Theorem:
     """Expand both squares: the terms with the field are equal, and what is left is the spread of the kernel's score."""
     s = vector("s")(x)
-    explicit = integral(HALF * p(x) * norm2(s - score), x)
-    denoising = integral(HALF * joint * norm2(s - kernel_score), x, x0)
+    explicit = HALF * integral(p(x) * norm2(s - score), x)
+    denoising = HALF * integral(joint * norm2(s - kernel_score), x, x0)
     gap = (
         derive(explicit - denoising)
         .to(
-            integral(HALF * p(x) * norm2(score), x) - integral(HALF * joint * norm2(kernel_score), x, x0),
+            HALF * integral(p(x) * norm2(score), x) - HALF * integral(joint * norm2(kernel_score), x, x0),
             by=using(
                 square(s).inside(lambda e: HALF * e),
                 cross_term(s).inside(lambda e: -e),
                 text="the terms with the field are equal",
             ),
         )
-        .to(integral(HALF * p(x) * norm2(g), x) - integral(HALF * joint * norm2(kernel_score), x, x0), by=named)
+        .to(HALF * integral(p(x) * norm2(g), x) - HALF * integral(joint * norm2(kernel_score), x, x0), by=named)
         .to(
-            -integral(HALF * joint * norm2(kernel_score - g), x, x0),
+            -HALF * integral(joint * norm2(kernel_score - g), x, x0),
             by=using(
                 cross_with(g), square(g).inside(lambda e: -HALF * e), text="the same for the field ∇log p in place of s"
             ),
         )
-        .to(-integral(HALF * joint * norm2(kernel_score - score), x, x0), by=named)
+        .to(-HALF * integral(joint * norm2(kernel_score - score), x, x0), by=named)
     ).qed()
     return independent(gap, "s")
 
 
-@derivation("marginal-score-is-posterior-mean")
+@derivation("marginal-score-is-posterior-mean", notation=CONDITIONAL)
 def marginal_score() -> Theorem:
     """Differentiate the marginal under the integral, and divide by it."""
     times_p = (
@@ -161,7 +162,7 @@ def marginal_score() -> Theorem:
     ).qed()
 
 
-@derivation("dsm-minimiser")
+@derivation("dsm-minimiser", notation=CONDITIONAL)
 def dsm_minimiser() -> Theorem:
     """The denoising loss exceeds its value at ∇log p by E|s - ∇log p|²: the cross terms are those with ∇log p."""
     s = vector("s")(x)
@@ -216,13 +217,13 @@ def tweedie_at(i: Index) -> Theorem:
     ).qed()
 
 
-@derivation("tweedie")
+@derivation("tweedie", notation=CONDITIONAL)
 def tweedie() -> Theorem:
     """For a Gaussian kernel σ²∇q = (αx0 - x) q; integrate against the data, and divide by the marginal."""
     return tweedie_at(i)
 
 
-@derivation("tweedie-second-order")
+@derivation("tweedie-second-order", notation=CONDITIONAL)
 def tweedie_second_order() -> Theorem:
     """The second derivatives of a Gaussian kernel give the second moment of αx0; take off the product of the means."""
     second = (
@@ -233,7 +234,7 @@ def tweedie_second_order() -> Theorem:
                     X.at(i) * X.at(j) * q(x, x0)
                     + lift(sg**2) * (X.at(i) * D(q(x, x0), x, j) + X.at(j) * D(q(x, x0), x, i))
                     + lift(sg**2) * delta(i, j) * q(x, x0)
-                    + lift(sg**4) * D(D(q(x, x0), x, i), x, j)
+                    + lift(sg**4) * D(D(q(x, x0), x, j), x, i)
                 )
                 * p0(x0),
                 x0,
@@ -244,7 +245,7 @@ def tweedie_second_order() -> Theorem:
             X.at(i) * X.at(j) * p(x)
             + lift(sg**2) * (X.at(i) * D(p(x), x, j) + X.at(j) * D(p(x), x, i))
             + lift(sg**2) * delta(i, j) * p(x)
-            + lift(sg**4) * D(D(p(x), x, i), x, j),
+            + lift(sg**4) * D(D(p(x), x, j), x, i),
             by=marginal & under_integral,
         )
     ).qed()
@@ -264,5 +265,5 @@ def tweedie_second_order() -> Theorem:
             second.rhs / p(x) - mean_i.lhs * mean_j.lhs,
             by=using(mean_j.inside(lambda e: mean_i.lhs * e), text="Tweedie's formula, for coordinate j"),
         )
-        .to(lift(sg**2) * delta(i, j) + lift(sg**4) * D(D(log(p(x)), x, i), x, j), by=algebra)
+        .to(lift(sg**2) * delta(i, j) + lift(sg**4) * D(D(log(p(x)), x, j), x, i), by=algebra)
     ).qed()

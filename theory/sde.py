@@ -53,6 +53,12 @@ from concordant.theory.kernel.terms import (
     vector,
 )
 
+TIMED = {"p": "_t", "ρ": "_t", "dρ": "dx̄"}
+FLOW = {"p": "_t", "u": "∇·v", "h": "∇p_t"}
+TRANSITION = {
+    **{"x": "x_t", "y": "x_s", "k": "q|", "m": "q|", "n": "q|", "r": "q|"},
+    **{"=α_{t|s}": "α_t/α_s", "=σ_{t|s}²": "σ_t**2 - α_t**2/α_s**2*σ_s**2"},
+}
 p, f, g = scalar("p"), vector("f"), function("g")
 P, F, G2 = p(x, t), f(x, t), lift(g(t) ** 2)
 score = grad(log(P), x)
@@ -72,13 +78,13 @@ def continuity_form() -> Theorem:
     ).qed()
 
 
-@derivation("fokker-planck-is-continuity")
+@derivation("fokker-planck-is-continuity", notation=TIMED)
 def fokker_planck_is_continuity() -> Theorem:
     """Δp = ∇·(p ∇log p): diffusion is transport by the score."""
     return continuity_form()
 
 
-@derivation("probability-flow-ode")
+@derivation("probability-flow-ode", notation=TIMED)
 def probability_flow() -> Theorem:
     """A density carried by the flow of v obeys the same continuity equation as the SDE's; there is only one solution."""
     carried = fokker_planck("ρ", velocity, 0)
@@ -102,19 +108,19 @@ def reverse_density(extra: Any) -> Theorem:
     forward = reversed_time(fokker_planck(), t, tau, T)
     right = -div(there * drift, x) + half * lap(there, x)
     of_p = derive(d_dt(there, tau)).to(
-        right, by=using(forward.inside(lambda e: -e), text="the Fokker-Planck equation at T - τ")
+        right, by=using(forward.inside(lambda e: -e), text="the Fokker-Planck equation at T − τ")
     )
     return uniqueness(of_rho, of_p.qed(), "ρ", (x, tau), there)
 
 
-@derivation("anderson-reversal")
+@derivation("anderson-reversal", notation=TIMED)
 def anderson() -> Theorem:
     """The reverse SDE's density obeys, in reversed time, the equation that p obeys: ∇·(p ∇log p) = Δp turns the sign of the
     diffusion."""
     return reverse_density(g(back))
 
 
-@derivation("reverse-family")
+@derivation("reverse-family", notation=TIMED)
 def reverse_family() -> Theorem:
     """The same for any diffusion γ: what it adds to the spreading, the score term takes off."""
     return reverse_density(function("γ")(back))
@@ -147,13 +153,13 @@ def along_the_flow() -> Theorem:
     ).qed()
 
 
-@derivation("log-density-along-the-flow")
+@derivation("log-density-along-the-flow", notation=FLOW)
 def log_density_along() -> Theorem:
     """The total derivative is ∂_t p/p + v·∇p/p, and the continuity equation says that this is -∇·v."""
     return along_the_flow()
 
 
-@derivation("ode-likelihood")
+@derivation("ode-likelihood", notation=FLOW)
 def ode_likelihood() -> Theorem:
     """Integrate the change of the log-density along the path from data to noise."""
     end = const("T", positive=True)
@@ -172,7 +178,7 @@ def ode_likelihood() -> Theorem:
 
 
 # ------------------------------------------------------------------------------------------------ linear SDEs
-@derivation("linear-sde-moments")
+@derivation("linear-sde-moments", notation=TIMED)
 def moments() -> tuple[Theorem, ...]:
     """Integrate the Fokker-Planck equation against x and |x|², by parts; α and σ² solve what comes out."""
     rate = function("f")
@@ -207,8 +213,16 @@ def moments() -> tuple[Theorem, ...]:
     alpha, sigma = function("α", positive=True), function("σ", positive=True)
     slope = d_dt(log(alpha(t)), t)
     g2 = d_dt(sigma(t) ** 2, t) - 2 * slope * lift(sigma(t) ** 2)
-    mean = derive(d_dt(alpha(t), t)).to(slope * lift(alpha(t)), by=algebra).qed()
-    spread = derive(d_dt(sigma(t) ** 2, t)).to(2 * slope * lift(sigma(t) ** 2) + g2, by=algebra).qed()
+    f_is = given("f is the slope of log α", lift(rate(t)), slope)
+    g_is = given("g² is what the slope leaves of the growth of σ²", lift(g(t) ** 2), g2)
+    a, s2 = lift(alpha(t)), lift(sigma(t) ** 2)
+    mean = derive(d_dt(alpha(t), t)).to(lift(rate(t)) * a, by=f_is.inside(lambda e: -e * a)).qed()
+    spread = (
+        derive(d_dt(sigma(t) ** 2, t)).to(
+            lift(2 * rate(t)) * s2 + lift(g(t) ** 2),
+            by=using(f_is.inside(lambda e: -2 * e * s2), g_is.inside(lambda e: -e)),
+        )
+    ).qed()
     return first, second, mean, spread
 
 
@@ -254,7 +268,7 @@ class Kernels:
         return lift(self.on_later) * coords(self.later) + lift(self.on_data) * data
 
 
-@derivation("forward-transition")
+@derivation("forward-transition", notation=TRANSITION)
 def forward_transition() -> Theorem:
     """Complete the square: the product of the two kernels is the kernel to t times a Gaussian in x_s, which integrates to 1."""
     c = Kernels()
@@ -271,7 +285,7 @@ def forward_transition() -> Theorem:
     ).qed()
 
 
-@derivation("posterior-kernel")
+@derivation("posterior-kernel", notation=TRANSITION)
 def posterior_kernel() -> Theorem:
     """Bayes' rule for three Gaussians: complete the square in x_s."""
     c = Kernels()
@@ -283,7 +297,7 @@ def posterior_kernel() -> Theorem:
     ).qed()
 
 
-@derivation("ddpm-snr-kl")
+@derivation("ddpm-snr-kl", notation={**TRANSITION, "q": "p_φ|", "r": "q|"})
 def snr_kl() -> Theorem:
     """Two Gaussians of one variance: the divergence is the squared distance of their means over twice the variance."""
     c = Kernels()
@@ -312,7 +326,7 @@ def snr_kl() -> Theorem:
             half * norm2(apart),
             by=using(
                 centred.inside(lambda e: 2 * half * contract(lambda j: apart.at(j) * e)),
-                text="r is centred at its mean",
+                text="the first law is centred at its mean",
             )
             & normalised("r"),
         )

@@ -7,6 +7,7 @@ from typing import Any
 from concordant.theory.calculus import HALF, gaussian, i, t, x
 from concordant.theory.derivation import derivation
 from concordant.theory.kernel.rules import (
+    Reason,
     Theorem,
     algebra,
     definition,
@@ -33,6 +34,7 @@ from concordant.theory.kernel.terms import (
     vector,
 )
 
+PREDICTIONS = {"p": "_t", "q": "q_t|"}
 x0 = Point("x0")
 alpha, sigma = function("α", positive=True), function("σ", positive=True)
 a, s = lift(alpha(t)), lift(sigma(t))
@@ -81,7 +83,7 @@ def data_is_score() -> Theorem:
     ).qed()
 
 
-@derivation("optimal-predictions")
+@derivation("optimal-predictions", notation=PREDICTIONS)
 def optimal_predictions() -> tuple[Theorem, ...]:
     """Each conditional mean is the score, by the derivative of the Gaussian kernel; the velocity is their combination."""
     first, second = noise_is_score(), data_is_score()
@@ -92,7 +94,9 @@ def optimal_predictions() -> tuple[Theorem, ...]:
         .to(
             (da * (X / a + s**2 / a * score) + ds * (-s * score)).at(i),
             by=using(
-                second.inside(lambda e: da * e), first.inside(lambda e: ds * e), text="both predictions by the score"
+                second.inside(lambda e: da * e),
+                first.inside(lambda e: ds * e),
+                text="both predictions in terms of the score",
             ),
         )
         .to((rate * X - HALF * g2 * score).at(i), by=algebra)
@@ -100,7 +104,7 @@ def optimal_predictions() -> tuple[Theorem, ...]:
     return first, second, velocity
 
 
-@derivation("probability-flow-in-four-parametrisations")
+@derivation("probability-flow-in-four-parametrisations", notation=PREDICTIONS)
 def four_forms() -> tuple[Theorem, ...]:
     """Put one prediction in terms of another, starting from α' x̂ + σ' ε̂."""
     first, second = noise_is_score(), data_is_score()
@@ -114,7 +118,9 @@ def four_forms() -> tuple[Theorem, ...]:
         .to(
             (a * (X / a + s**2 / a * score) - s**2 * score).at(i),
             by=using(
-                second.inside(lambda e: a * e), first.inside(lambda e: s * e), text="both predictions by the score"
+                second.inside(lambda e: a * e),
+                first.inside(lambda e: s * e),
+                text="both predictions in terms of the score",
             ),
         )
         .to(X.at(i), by=algebra)
@@ -128,12 +134,12 @@ def four_forms() -> tuple[Theorem, ...]:
     score_form = (
         derive(start)
         .to(by_noise, by=using(noise_form, text="the form in ε̂"))
-        .to(by_score, by=using(first.inside(lambda e: -s * slope * e), text="ε̂ by the score"))
+        .to(by_score, by=using(first.inside(lambda e: -s * slope * e), text="ε̂ in terms of the score"))
     ).qed()
     return noise_form, data_form, score_form
 
 
-@derivation("conjugate-flows")
+@derivation("conjugate-flows", notation={"=c(t)": "α(t) + σ(t)", "=τ(t)": "σ(t)/(α(t) + σ(t))"})
 def conjugate_flows() -> tuple[Theorem, ...]:
     """x_t = c x_τ^FM with c = α + σ and τ = σ/c: the product rule, first for one path, then for the conditional means."""
     data, eps = coords(x0), coords(Point("ε"))
@@ -158,18 +164,23 @@ def conjugate_flows() -> tuple[Theorem, ...]:
 def loss_weights() -> tuple[Theorem, ...]:
     """Two predictions of the same point differ, in each kind, by a multiple of their difference in noise."""
 
-    def heads(name: str) -> tuple[Vec, Vec, Vec, Vec, Vec]:
-        eps = vector(name)(x, t)
-        data = (X - s * eps) / a
-        return eps, -(eps / s), data, a * eps - s * data, da * data + ds * eps
+    def head(mark: str) -> tuple[list[Vec], list[Reason]]:
+        noise, *others = (vector(letter + mark)(x, t) for letter in "εsxvu")
+        data = others[1]
+        by_noise = (-(noise / s), (X - s * noise) / a, a * noise - s * data, da * data + ds * noise)
+        named = [
+            definition(letter + mark, (x, t), body.at(i), (i,)) for letter, body in zip("sxvu", by_noise, strict=True)
+        ]
+        return [noise, *others], named
 
-    one, two = heads("e"), heads("h")
+    (one, ones), (two, twos) = head("\u0302"), head("\u0303")
     eps, score_, data, v, velocity = (norm2(p - q) for p, q in zip(one, two, strict=True))
+    of_score, of_data, of_v, of_velocity = (a & b for a, b in zip(ones, twos, strict=True))
     norm = lift(alpha(t) ** 2 + sigma(t) ** 2)
     wronskian = da * s - a * ds
     return (
-        derive(eps).to(s**2 * score_, by=algebra).qed(),
-        derive(eps).to(a**2 / s**2 * data, by=algebra).qed(),
-        derive(eps).to((a / norm) ** 2 * v, by=algebra).qed(),
-        derive(eps * wronskian**2).to(a**2 * velocity, by=algebra).qed(),
+        derive(eps).to(s**2 * score_, by=of_score).qed(),
+        derive(eps).to(a**2 / s**2 * data, by=of_data).qed(),
+        derive(eps).to((a / norm) ** 2 * v, by=of_data & of_v).qed(),
+        derive(wronskian**2 * eps).to(a**2 * velocity, by=of_data & of_velocity).qed(),
     )

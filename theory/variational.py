@@ -46,6 +46,12 @@ from concordant.theory.kernel.terms import (
     total,
 )
 
+LATENT = {"ℓ": "p_φ|", "p": "p_φ", "q": "|", "r": "p_φ|"}
+CONDITIONED = {"x": "x_i", "y": "x_{i-1}", "m": "q|", "r": "q|", "b": "q|", "f": "p_φ|", "p": "q", "n": "q|", "q": "|"}
+DDPM = {
+    **{"x": "x_i", "y": "x_{i-1}", "β": "β_i", "ā": "ᾱ_{i-1}", "q": "|", "m": "q|", "n": "q|", "r": "q|"},
+    **{"=α_i": "1 - β", "=ᾱ_i": "(1 - β)*ā"},
+}
 x, y, z, x0 = (Point(name) for name in ("x", "y", "z", "x0"))
 
 
@@ -58,7 +64,7 @@ def latent() -> tuple[Any, ...]:
     return likelihood, prior, encoder, scalar("p")(x), evidence, bound
 
 
-@derivation("elbo")
+@derivation("elbo", notation=LATENT)
 def elbo() -> Theorem:
     """Write the evidence as a mean under the encoder and put the logarithm inside: Jensen's inequality."""
     likelihood, prior, encoder, p, evidence, bound = latent()
@@ -71,7 +77,7 @@ def elbo() -> Theorem:
     ).qed()
 
 
-@derivation("elbo-gap-is-inference-error")
+@derivation("elbo-gap-is-inference-error", notation=LATENT)
 def inference_error() -> Theorem:
     """Put Bayes' rule for p(z|x) into the divergence: all but log p(x) is the bound."""
     likelihood, prior, encoder, p, _, bound = latent()
@@ -97,7 +103,7 @@ def conditional_kl(p0: Expr, m: Expr, r: Expr, f: Expr) -> Expr:
     return integral(p0 * m * (log(r) - log(f)) * r, x0, x, y)
 
 
-@derivation("marginal-and-conditional-kl")
+@derivation("marginal-and-conditional-kl", notation=CONDITIONED)
 def marginal_and_conditional() -> Theorem:
     """The model enters both divergences through the same cross term, since b p = ∫ r m p0 dx0."""
     p0, m, r, p, b, _, reverse = conditioned()
@@ -110,7 +116,7 @@ def marginal_and_conditional() -> Theorem:
     return independent(gap, "f")
 
 
-@derivation("reverse-kernel-minimiser")
+@derivation("reverse-kernel-minimiser", notation=CONDITIONED)
 def reverse_kernel_minimiser() -> tuple[Theorem, ...]:
     """The excess over the mixture kernel is a divergence, hence not negative; and by Bayes the mixture is the reverse kernel."""
     p0, m, r, p, b, _, reverse = conditioned()
@@ -125,7 +131,7 @@ def reverse_kernel_minimiser() -> tuple[Theorem, ...]:
     excess = (
         derive(conditional_kl(p0, m, r, f) - conditional_kl(p0, m, r, b))
         .to(integral(p * b * (log(b) - log(f)), x, y), by=reverse)
-        .to(0, by=using(outer, text="Gibbs' inequality, averaged over x"))
+        .to(0, by=using(outer, text="Gibbs' inequality, averaged"))
     ).qed()
     q, before = scalar("q")(x, y), scalar("n")(y, x0)
     posterior = definition("r", (y, x, x0), q * before / m)
@@ -145,7 +151,7 @@ def ddpm_coefficients() -> tuple[Any, ...]:
     return beta, before, here, on_data, on_noisy, beta * (1 - before) / (1 - here)
 
 
-@derivation("ddpm-posterior")
+@derivation("ddpm-posterior", notation=DDPM)
 def ddpm_posterior() -> Theorem:
     """Bayes' rule for three Gaussians: complete the square in x_{i-1}."""
     beta, before, here, on_data, on_noisy, variance = ddpm_coefficients()
@@ -169,7 +175,7 @@ def ddpm_posterior() -> Theorem:
     ).qed()
 
 
-@derivation("ddpm-posterior-epsilon-form")
+@derivation("ddpm-posterior-epsilon-form", notation=DDPM)
 def ddpm_epsilon_form() -> Theorem:
     """Put x_i = √ᾱ_i x_0 + √(1-ᾱ_i) ε into the posterior's mean."""
     beta, before, here, on_data, on_noisy, _ = ddpm_coefficients()
@@ -198,7 +204,10 @@ def telescoping(f: Any, n: Step, low: int) -> Theorem:
     return induction(n, low, left, right, base, up)
 
 
-@derivation("ddpm-elbo-terms")
+@derivation(
+    "ddpm-elbo-terms",
+    notation={"q": "q_t|", "m": "q̄_t|", "r": "q_t|", "f": "p_φ_t|", "p": "p_φ_t", "Q": "q"},
+)
 def ddpm_elbo() -> Theorem:
     """Jensen along the chain; Bayes turns each forward kernel into a posterior, and what is left over telescopes."""
     k, last, one = step("k"), step("L"), sp.Integer(1)
