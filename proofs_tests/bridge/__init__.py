@@ -1,0 +1,1 @@
+"""The bridge: statements of the kernel, evaluated in torch and compared with the implementation."""

@@ -1,0 +1,78 @@
+"""Expectations over the paths of a chain, by tensor quadrature over the steps that occur.
+
+    E[h(w_i, w_j)] = ∫ … ∫ q_{i|0}(x_i | x_0) q_{j|i}(x_j | x_i) h(x_i, x_j) dx_i dx_j,
+
+q_{j|i} being the chain's kernel, or for j > i + 1 the integral over what lies between (Chapman and Kolmogorov).  Sums are taken
+out of the expectation, so that few steps at a time need be integrated over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import sympy as sp
+from torch import Tensor
+
+from concordant.proofs_tests.bridge.values import Bound, Chain, Env, Unevaluable
+from concordant.theory.kernel.terms import Add, At, Bind, Expr, Field, Path, Point, children
+
+if TYPE_CHECKING:
+    from concordant.proofs_tests.bridge.evaluate import Evaluator, Number
+
+
+def expectation(ev: Evaluator, body: Expr, w: Path, law: str, env: Env, depth: int) -> Number:
+    """E[body] over the paths w of the law."""
+    match body:
+        case Add(terms):
+            return sum((expectation(ev, a, w, law, env, depth) for a in terms), 0.0)
+        case Bind("con" | "sum", k, inner):
+            each = (expectation(ev, inner, w, law, env | {k: Bound(n, n)}, depth) for n in ev.range(body, env))
+            return sum(each, 0.0)
+    if law not in ev.chain:
+        raise Unevaluable(f"no chain {law!r} at this witness")
+    steps = sorted(set(looked_at(ev, body, w, env)))
+    rule, chain, inside = ev.rule(w.name), ev.chain[law], depth + len(steps)
+    at = {k: ev.axis(rule, depth + j) for j, k in enumerate(steps)}
+    token = (law, *((k, b.token) for k, b in at.items()))
+    value = ev.evaluate(body, env | {w: Bound(at, token)}, inside)
+    here, before = 0, ev.look_up(chain.x0, env)
+    for j, step in enumerate(steps):
+        value = value * transition(ev, chain, (here, before), (step, at[step]), inside)
+        value = value * rule.weights.view(-1, *[1] * (depth + j))
+        here, before = step, at[step]
+    for _ in steps:
+        assert isinstance(value, Tensor)
+        value = value.sum(0)
+    return value
+
+
+def transition(ev: Evaluator, chain: Chain, start: tuple[int, Bound], end: tuple[int, Bound], depth: int) -> Number:
+    """The density of the point at the end given that at the start."""
+    (i, x), (j, y) = start, end
+    if j <= i:
+        raise Unevaluable("a chain's steps begin at 1 and rise")
+    if j == i + 1:
+        to, of = Point("to"), Point("of")
+        return ev.evaluate(Field(chain.kernel, (sp.Integer(j), to, of)), {to: y, of: x}, depth)
+    rule = ev.rule("")
+    middle = ev.axis(rule, depth)
+    first = transition(ev, chain, start, (j - 1, middle), depth + 1)
+    last = transition(ev, chain, (j - 1, middle), end, depth + 1)
+    return (rule.weights.view(-1, *[1] * depth) * (first * last)).sum(0)
+
+
+def looked_at(ev: Evaluator, e: Expr, w: Path, env: Env) -> Iterator[int]:
+    """The steps at which e looks at the path."""
+    match e:
+        case Field():
+            for a in e.args:
+                match a:
+                    case At(path, k) if path == w:
+                        yield int(ev.scalar(k, env))
+        case Bind("sum" | "prod", k, body):
+            for n in ev.range(e, env):
+                yield from looked_at(ev, body, w, env | {k: Bound(n, n)})
+        case _:
+            for a in children(e):
+                yield from looked_at(ev, a, w, env)
