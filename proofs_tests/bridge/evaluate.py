@@ -123,6 +123,10 @@ class Evaluator:
             got = self._size(e, *self._bind(env))
         return torch.as_tensor(got, dtype=torch.float64).detach()
 
+    def variables(self, e: Expr) -> tuple[Variable, ...]:
+        """The free variables of e, the starts of its paths among them."""
+        return self._about(e)[1]
+
     @contextmanager
     def scope(self) -> Iterator[None]:
         """What is computed inside is forgotten on leaving."""
