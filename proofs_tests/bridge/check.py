@@ -219,9 +219,6 @@ class _Check:
 def _points_for(e: Expr) -> Expr:
     """A field at variables of its own in place of path and curve points, so that it can be evaluated alone."""
     assert isinstance(e, Field)
-    args = tuple(a if isinstance(a, Point) or _is_scalar(a) else Point(f"x~{n}") for n, a in enumerate(e.args))
-    return Field(e.name, args, e.comps)
-
-
-def _is_scalar(a: Any) -> bool:
-    return hasattr(a, "free_symbols")
+    given: tuple[Any, ...] = e.args
+    args = (a if isinstance(a, Point) or hasattr(a, "free_symbols") else Point(f"x~{n}") for n, a in enumerate(given))
+    return Field(e.name, tuple(args), e.comps)

@@ -9,7 +9,7 @@ out of the expectation, so that few steps at a time need be integrated over.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from torch import Tensor
@@ -66,10 +66,8 @@ def looked_at(ev: Evaluator, e: Expr, w: Path, env: Env) -> Iterator[int]:
     """The steps at which e looks at the path."""
     match e:
         case Field():
-            for a in e.args:
-                match a:
-                    case At(path, k) if path == w:
-                        yield int(ev.scalar(k, env))
+            args: tuple[Any, ...] = e.args
+            yield from (int(ev.scalar(a.step, env)) for a in args if isinstance(a, At) and a.path == w)
         case Bind("sum" | "prod", k, body):
             for n in ev.range(e, env):
                 yield from looked_at(ev, body, w, env | {k: Bound(n, n)})
