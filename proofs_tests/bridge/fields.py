@@ -37,11 +37,8 @@ class Box:
 
     def nodes(self, coarser: float = 1.0, wider: float = 1.0) -> Nodes:
         """The rule; `coarser` multiplies the spacing and `wider` the sides."""
-        lines = []
-        for low, high in zip(self.low, self.high, strict=True):
-            middle, half = (low + high) / 2, wider * (high - low) / 2
-            lines.append(trapezoid(middle - half, middle + half, coarser * self.spacing))
-        return axes(*lines)
+        sides = zip(self.low, self.high, strict=True)
+        return axes(*(trapezoid(low, high, coarser * self.spacing, wider) for low, high in sides))
 
 
 def cube(dimension: int, half: float, spacing: float) -> Box:

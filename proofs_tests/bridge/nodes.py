@@ -44,18 +44,24 @@ def axes(*lines: tuple[Tensor, Tensor]) -> Nodes:
     return Nodes(points, weights)
 
 
-def trapezoid(low: float, high: float, spacing: float) -> tuple[Tensor, Tensor]:
+def trapezoid(low: float, high: float, spacing: float, wider: float = 1.0) -> tuple[Tensor, Tensor]:
     """The trapezoid rule on an interval: nodes and weights.  `spacing` is met or undercut.
+
+    A wider interval keeps the nodes and adds to them on both sides.
 
     >>> node, weight = trapezoid(-9.0, 9.0, 0.5)
     >>> float((weight * torch.exp(-node**2 / 2)).sum() / math.sqrt(2 * math.pi))
     1.0
+    >>> len(trapezoid(0.0, 1.0, 0.1)[0]), len(trapezoid(0.0, 1.0, 0.1, wider=1.4)[0])
+    (11, 15)
     """
-    n = max(2, math.ceil((high - low) / spacing) + 1)
-    weight = torch.full((n,), (high - low) / (n - 1), dtype=torch.float64)
+    pieces = max(1, math.ceil((high - low) / spacing - 1e-9))
+    step, more = (high - low) / pieces, math.ceil((wider - 1) * pieces / 2 - 1e-9)
+    node = low + step * torch.arange(-more, pieces + more + 1, dtype=torch.float64)
+    weight = torch.full_like(node, step)
     weight[0] /= 2
     weight[-1] /= 2
-    return torch.linspace(low, high, n, dtype=torch.float64), weight
+    return node, weight
 
 
 def on_panels(ends: Tensor, order: int) -> Nodes:

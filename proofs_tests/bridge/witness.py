@@ -114,12 +114,20 @@ class Witness:
         )
 
     # ------------------------------------------------------------------------------------------------ free variables
-    def drawn(self, name: str, n: int = 4) -> Tensor:
-        """n points, the same for a name: normal, about the middle of the box."""
+    @property
+    def batch(self) -> int:
+        """How many points there are in a batch."""
+        tensors = [v for v in self.at.values() if isinstance(v, Tensor)]
+        return max([v.shape[0] for v in tensors if v.ndim > 0], default=4)
+
+    def drawn(self, name: str) -> Tensor:
+        """A batch of points, the same for a name: normal, about the middle of the box."""
         box = self.boxes.get(name, self.boxes.get("", next(iter(self.boxes.values()))))
         low, high = f64(box.low), f64(box.high)
         random = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-        return (low + high) / 2 + (high - low) / 12 * torch.randn(n, len(low), generator=random, dtype=torch.float64)
+        return (low + high) / 2 + (high - low) / 12 * torch.randn(
+            self.batch, len(low), generator=random, dtype=torch.float64
+        )
 
     def environments(self, variables: Iterable[Variable]) -> Iterator[dict[Variable, Any]]:
         """Values of the variables: one turn for each choice of indices and steps."""
