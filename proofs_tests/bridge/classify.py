@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -46,6 +46,14 @@ class Verdict:
     reason: str
 
 
+class Trial(NamedTuple):
+    """One statement at one witness."""
+
+    by: float
+    fails: bool
+    settled: bool
+
+
 class _Place:
     """A witness with evaluators that keep the original's values."""
 
@@ -55,6 +63,9 @@ class _Place:
         self.far = w.evaluator(statement.hyps, coarser=coarser, wider=1.2)
         self.original = w.sides(statement, self.near)
         self.prepared = False
+        own = float(self.gap(Said(statement.lhs, statement.rel, statement.rhs), self.original).max())
+        if not own < APART / 10:
+            raise ValueError(f"at {w.name or 'a witness'} the statement itself is off by {own:.1g}")
 
     def wide(self) -> Evaluator:
         if not self.prepared:
@@ -71,20 +82,21 @@ class _Place:
         difference = s.right - s.left if m.rel == ">=" else (s.left - s.right).abs()
         return torch.nan_to_num(difference / s.scale, nan=0.0, posinf=0.0, neginf=0.0)
 
-    def refutes(self, m: Said) -> float | None:
-        """By how much m fails here; None if it doesn't, or if the numbers can't be relied on."""
+    def tried(self, m: Said) -> Trial:
+        """Whether m fails here, by how much, and whether the numbers can be relied on."""
         s = self.sides(m, self.near)
-        gap = self.gap(m, s)
-        if not bool((gap > APART).any()):
-            return None
-        worst = int(gap.expand(s.left.shape).flatten().argmax())
+        gap = self.gap(m, s).expand(s.left.shape).flatten()
+        worst = int(gap.argmax())
+        by = float(gap[worst])
+        settled = bool(s.left.isfinite().all() & s.right.isfinite().all())
+        if by <= APART:
+            return Trial(by, fails=False, settled=settled)
         if any(isinstance(one, Bind) and one.kind in ("int", "path") for e in (m.lhs, m.rhs) for one in walk(e)):
             other = self.sides(m, self.wide())
             pairs = ((s.left, other.left), (s.right, other.right))
             moved = sum(float((a.flatten()[worst] - b.flatten()[worst]).abs()) for a, b in pairs)
-            if not moved <= 0.1 * float((s.left.flatten()[worst] - s.right.flatten()[worst]).abs()):
-                return None
-        return float(gap.expand(s.left.shape).flatten()[worst])
+            settled = moved <= 0.1 * float((s.left.flatten()[worst] - s.right.flatten()[worst]).abs())
+        return Trial(by, fails=settled, settled=settled)
 
     def lowers(self, m: Said) -> bool:
         """Whether the bound of m is nowhere closer than the original's."""
@@ -118,14 +130,18 @@ def verdicts(
                 w = waiting.pop(0)
                 places.append(_Place(statement, w, coarser if w.dimension > 1 else 1.0))
             place = places[n]
+            if silent and place.w.dimension > 1:
+                continue  # what diverges on a line does so in the plane
             try:
-                by = place.refutes(m)
+                trial = place.tried(m)
             except Unevaluable as error:
                 silent.append(str(error))
                 continue
-            if by is not None:
-                found = Verdict(mutant, "refuted", f"off by {by:.1g} at {place.w.name or f'witness {n + 1}'}")
+            if trial.fails:
+                found = Verdict(mutant, "refuted", f"off by {trial.by:.1g} at {place.w.name or f'witness {n + 1}'}")
                 break
+            if not trial.settled:
+                silent.append("an integral in it diverges, or has no value")
         yield found or _survivor(statement, mutant, m, places, silent, provable, equal)
 
 

@@ -367,7 +367,10 @@ class Evaluator:
             held = [(b.value, tail) for b, tail in zip(args, tails, strict=True)]
             batch = torch.broadcast_shapes(*(v.shape[: v.ndim - len(t)] for v, t in held if isinstance(v, Tensor)))
             wide = [v.expand(*batch, *t) if isinstance(v, Tensor) else v for v, t in held]
-            return torch.as_tensor((given.log if isinstance(given, Logged) else given)(*wide), dtype=torch.float64)
+            try:
+                return torch.as_tensor((given.log if isinstance(given, Logged) else given)(*wide), dtype=torch.float64)
+            except LookupError as error:
+                raise Unevaluable(f"the field {name!r} has no value there: {error}") from None
 
         got: Tensor = self._keep(("field", name, logged, tuple(b.token for b in args)), make)
         return got
@@ -437,6 +440,10 @@ class Evaluator:
 
     # ------------------------------------------------------------------------------------------------ sizes
     def _size(self, e: Expr, env: Env, depth: int) -> Number:
+        size: Number = self._keep(self._key("size", e, env), lambda: self._sized(e, env, depth))
+        return size
+
+    def _sized(self, e: Expr, env: Env, depth: int) -> Number:
         match e:
             case Add(terms):
                 return sum((self._size(a, env, depth) for a in terms), 0.0)

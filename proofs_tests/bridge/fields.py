@@ -135,6 +135,12 @@ class Setting:
         """f(t) x at the setting's time, or (x, t)."""
         return lambda x, t=self.t: self.functions["f"](f64(t))[..., None] * x
 
+    def arbitrary(self, seed: str, rank: int = 1, points: int = 1) -> Callback:
+        """An arbitrary field that varies over lengths like the width of p_t: see `wave`."""
+        e = float(self.case.target.spectrum.max())
+        width = math.sqrt(self.alpha**2 * e + self.sigma**2)
+        return wave(seed, self.dimension, rank, points, scale=max(width, 0.5))
+
     def trajectory(self, field: Callback, start: Tensor) -> Callback:
         """The solution z(t) of dz/dt = field(z, t) with z(t) = `start` (D,) at the setting's time."""
         return trajectory(field, start, self.t)
@@ -205,17 +211,17 @@ def _random(seed: str, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(zlib.crc32(seed.encode())), dtype=torch.float64)
 
 
-def wave(seed: str, dimension: int, rank: int = 1, points: int = 1) -> Callback:
+def wave(seed: str, dimension: int, rank: int = 1, points: int = 1, scale: float = 1.0) -> Callback:
     """A smooth field of polynomial growth, arbitrary: its first `points` arguments are points, others times or steps.
 
-    Rank 0 is a scalar, 1 a vector, 2 a matrix.
+    Rank 0 is a scalar, 1 a vector, 2 a matrix.  It varies over lengths of about `scale`.
 
     >>> wave("s", 2)(torch.zeros(5, 2, dtype=torch.float64)).shape
     torch.Size([5, 2])
     """
-    n = dimension**rank
-    linear = [_random(f"{seed}/A{j}", dimension, n) / (1.5 * math.sqrt(dimension)) for j in range(points)]
-    inside = [_random(f"{seed}/w{j}", dimension, n) / math.sqrt(dimension) for j in range(points)]
+    n, length = dimension**rank, scale * math.sqrt(dimension)
+    linear = [_random(f"{seed}/A{j}", dimension, n) / (1.5 * length) for j in range(points)]
+    inside = [_random(f"{seed}/w{j}", dimension, n) / length for j in range(points)]
     shift, size, rate = (_random(f"{seed}/{c}", n) for c in "bcr")
 
     def field(*args: Any) -> Tensor:

@@ -31,12 +31,14 @@ def expectation(ev: Evaluator, body: Expr, w: Path, law: str, env: Env, depth: i
             return sum(each, 0.0)
     if law not in ev.chain:
         raise Unevaluable(f"no chain {law!r} at this witness")
-    steps = sorted(set(looked_at(ev, body, w, env)))
-    rule, chain, inside = ev.rule(w.name), ev.chain[law], depth + len(steps)
-    at = {k: ev.axis(rule, depth + j) for j, k in enumerate(steps)}
-    token = (law, *((k, b.token) for k, b in at.items()))
-    value = ev.evaluate(body, env | {w: Bound(at, token)}, inside)
+    chain = ev.chain[law]
     here, before = 0, ev.look_up(chain.x0, env)
+    steps = sorted(set(looked_at(ev, body, w, env)) - {here})
+    rule, inside = ev.rule(w.name), depth + len(steps)
+    at = {k: ev.axis(rule, depth + j) for j, k in enumerate(steps)}
+    path = {here: before, **at}
+    token = (law, *((k, b.token) for k, b in path.items()))
+    value = ev.evaluate(body, env | {w: Bound(path, token)}, inside)
     for j, step in enumerate(steps):
         value = value * transition(ev, chain, (here, before), (step, at[step]), inside)
         value = value * rule.weights.view(-1, *[1] * (depth + j))
@@ -51,7 +53,7 @@ def transition(ev: Evaluator, chain: Chain, start: tuple[int, Bound], end: tuple
     """The density of the point at the end given that at the start."""
     (i, x), (j, y) = start, end
     if j <= i:
-        raise Unevaluable("a chain's steps begin at 1 and rise")
+        raise Unevaluable("a chain's steps begin at 0 and rise")
     if j == i + 1:
         to, of = Point("to"), Point("of")
         return ev.evaluate(Field(chain.kernel, (sp.Integer(j), to, of)), {to: y, of: x}, depth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import sympy as sp
 import torch
@@ -12,7 +13,8 @@ import torch
 from concordant.impl.batch import f64
 from concordant.impl.schedules import schedule
 from concordant.impl.targets import GaussianMixture
-from concordant.proofs_tests.bridge.fields import Setting, bump, conditional, cube, gaussian_chain, wave
+from concordant.proofs_tests.bridge.fields import Setting, bump, conditional, cube, gaussian_chain
+from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Said, Witness
 from concordant.proofs_tests.case import Case
 from concordant.theory.kernel import terms as T
@@ -70,7 +72,7 @@ def setting(dimension: int) -> Setting:
 def witness(dimension: int, *implemented: str) -> Witness:
     """The oracle's densities; those `implemented` stand in the statement in place of their definitions."""
     at = setting(dimension)
-    fields = {"p": at.marginal, "q": at.kernel, "p0": at.clean, "s": wave("s", dimension), "v": at.mean("velocity")}
+    fields = {"p": at.marginal, "q": at.kernel, "p0": at.clean, "s": at.arbitrary("s"), "v": at.mean("velocity")}
     fields |= {"f": at.drift, "phi": bump("phi", dimension)}
     kept = {name: f for name, f in fields.items() if name in ("p0", "s", "v", "f", "phi", *implemented)}
     return Witness(
@@ -93,10 +95,17 @@ class Example:
     wrong: Said
     witness: Callable[[int], Witness]
     dimensions: tuple[int, ...] = (1, 2)
-    survivors: tuple[str, ...] = ()
+    more: tuple[Callable[[], Witness], ...] = ()
+
+    def witnesses(self) -> list[Witness]:
+        """Those for mutants, the cheapest first."""
+        first, *rest = self.dimensions
+        return [self.witness(first), *(w() for w in self.more), *(self.witness(d) for d in rest)]
 
 
-def _example(lhs, rhs, wrong, hyps, *implemented, rel="=", dimensions=(1, 2), survivors=()):
+def _example(
+    lhs: Any, rhs: Any, wrong: Any, hyps: Any, *implemented: str, rel: str = "=", dimensions: Any = (1, 2)
+) -> Example:
     hyps = frozenset(hyps)
     lhs, rhs, wrong = T.lift(lhs), T.lift(rhs), T.lift(wrong)
     return Example(
@@ -104,12 +113,11 @@ def _example(lhs, rhs, wrong, hyps, *implemented, rel="=", dimensions=(1, 2), su
         Said(lhs, rel, wrong, hyps),
         lambda dimension: witness(dimension, *implemented),
         dimensions,
-        survivors,
     )
 
 
 def _chain_witness(dimension: int) -> Witness:
-    chain = gaussian_chain([0.3, 0.5, 0.7])
+    chain = gaussian_chain([0.3, 0.5, 0.7, 0.6])
     made = conditional("model", dimension, steps_first=True)
     fields = {**chain, "p": made, "pi": conditional("prior", dimension, points=1)}
     at = {"x0": f64([[0.3], [-0.9]]), "L": [2, 3]}
@@ -141,8 +149,18 @@ def _jensen() -> Example:
         w = witness(dimension, "q", "p")
         return Witness(w.boxes, {**w.fields, "r": conditional("r", dimension)}, at=w.at, name=w.name)
 
+    def tight(at: Setting) -> Witness:
+        """Where r is the posterior, so that both sides are equal; log p has one sign for a narrow target."""
+        fields = {"p": at.marginal, "q": at.kernel, "p0": at.clean}
+        log_r = lambda z, u: at.kernel.log(u, z) + at.clean.log(z) - at.marginal.log(u)  # noqa: E731
+        return Witness(
+            at.boxes, {**fields, "r": Logged(log_r)}, at={"x": at.points()}, name=f"the posterior, {at.case}"
+        )
+
+    narrow = GaussianMixture([0.4, 0.6], f64([[-0.05], [0.1]]), f64([0.01, 0.02]))
+    more = (lambda: tight(setting(1)), lambda: tight(Setting(Case("narrow", narrow, schedule("vp-linear")), 2.5)))
     wrong = integral(r(x0, x) * (log(q(x, x0)) + log(p0(x0)) + 9 - log(r(x0, x))), x0)
-    return Example(Said(log(p(x)), ">=", latent, hyps), Said(log(p(x)), ">=", wrong, hyps), made)
+    return Example(Said(log(p(x)), ">=", latent, hyps), Said(log(p(x)), ">=", wrong, hyps), made, more=more)
 
 
 posterior = q(x, x0) * p0(x0) / p(x)
