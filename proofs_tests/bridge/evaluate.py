@@ -180,7 +180,8 @@ class Evaluator:
         except KeyError:
             raise Unevaluable(f"the variable {v} has no value") from None
 
-    def _keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What is kept under the key, or is made now."""
         for cache in reversed(self._caches):
             if key in cache:
                 return cache[key]
@@ -202,7 +203,7 @@ class Evaluator:
                 return number
             case Field():
                 return self._field(e, env, depth)
-        value: Number = self._keep(self._key("value", e, env), lambda: self._compute(e, env, depth))
+        value: Number = self.keep(self._key("value", e, env), lambda: self._compute(e, env, depth))
         return value
 
     def _compute(self, e: Expr, env: Env, depth: int) -> Number:
@@ -297,7 +298,7 @@ class Evaluator:
         """∂body/∂by, all coordinates at once: (..., D) by a point, (...) by a time."""
         at = self.look_up(by, env)
         key = (self._key(("slope", by), body, env), at.token)
-        got: Tensor = self._keep(key, lambda: self._differentiate(body, by, at, env, depth))
+        got: Tensor = self.keep(key, lambda: self._differentiate(body, by, at, env, depth))
         return got
 
     def _differentiate(self, body: Expr, by: Point | Time, at: Bound, env: Env, depth: int) -> Tensor:
@@ -325,7 +326,7 @@ class Evaluator:
             wide: Tensor = at.value.expand(shape).clone()
             return wide if wide.requires_grad else wide.requires_grad_()
 
-        return Bound(self._keep(token, make), token)
+        return Bound(self.keep(token, make), token)
 
     # ------------------------------------------------------------------------------------------------ fields
     def _field(self, e: Field, env: Env, depth: int) -> Number:
@@ -372,7 +373,7 @@ class Evaluator:
             except LookupError as error:
                 raise Unevaluable(f"the field {name!r} has no value there: {error}") from None
 
-        got: Tensor = self._keep(("field", name, logged, tuple(b.token for b in args)), make)
+        got: Tensor = self.keep(("field", name, logged, tuple(b.token for b in args)), make)
         return got
 
     def _arg(self, a: Arg, env: Env) -> Bound:
@@ -389,7 +390,7 @@ class Evaluator:
                     raise Unevaluable(f"no curve {curve!r} at this witness")
                 when = self._arg(t, env)
                 token = ("along", curve, when.token)
-                moved = self._keep(token, lambda: self.curves[curve](torch.as_tensor(when.value, dtype=torch.float64)))
+                moved = self.keep(token, lambda: self.curves[curve](torch.as_tensor(when.value, dtype=torch.float64)))
                 return PointBound(moved, token)
         if isinstance(a, (Time, Step)):
             return self.look_up(a, env)
@@ -440,7 +441,7 @@ class Evaluator:
 
     # ------------------------------------------------------------------------------------------------ sizes
     def _size(self, e: Expr, env: Env, depth: int) -> Number:
-        size: Number = self._keep(self._key("size", e, env), lambda: self._sized(e, env, depth))
+        size: Number = self.keep(self._key("size", e, env), lambda: self._sized(e, env, depth))
         return size
 
     def _sized(self, e: Expr, env: Env, depth: int) -> Number:

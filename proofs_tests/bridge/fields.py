@@ -22,7 +22,7 @@ from concordant.impl.batch import f64
 from concordant.impl.schedules import Level
 from concordant.impl.targets import GaussianMixture, Marginal
 from concordant.proofs_tests.bridge.nodes import Nodes, axes, trapezoid
-from concordant.proofs_tests.bridge.values import Callback, Logged
+from concordant.proofs_tests.bridge.values import Callback, Logged, Unevaluable
 from concordant.proofs_tests.case import Case
 
 
@@ -38,7 +38,10 @@ class Box:
     def nodes(self, coarser: float = 1.0, wider: float = 1.0) -> Nodes:
         """The rule; `coarser` multiplies the spacing and `wider` the sides."""
         sides = zip(self.low, self.high, strict=True)
-        return axes(*(trapezoid(low, high, coarser * self.spacing, wider) for low, high in sides))
+        lines = [trapezoid(low, high, coarser * self.spacing, wider) for low, high in sides]
+        if (many := math.prod(len(node) for node, _ in lines)) > MOST_NODES:
+            raise Unevaluable(f"an integral over R^{len(lines)} would take {many:.0e} nodes")
+        return axes(*lines)
 
 
 def cube(dimension: int, half: float, spacing: float) -> Box:
@@ -46,6 +49,8 @@ def cube(dimension: int, half: float, spacing: float) -> Box:
     return Box((-half,) * dimension, (half,) * dimension, spacing)
 
 
+#: More nodes than this are a mistake.
+MOST_NODES = 100_000
 #: Standard deviations from a component's centre to a wall: exp(-8.5²/2) is 2e-16.
 REACH = 8.5
 
@@ -135,11 +140,19 @@ class Setting:
         """f(t) x at the setting's time, or (x, t)."""
         return lambda x, t=self.t: self.functions["f"](f64(t))[..., None] * x
 
-    def arbitrary(self, seed: str, rank: int = 1, points: int = 1) -> Callback:
-        """An arbitrary field that varies over lengths like the width of p_t: see `wave`."""
+    @property
+    def width(self) -> float:
+        """About the width of p_t, the length over which arbitrary fields vary."""
         e = float(self.case.target.spectrum.max())
-        width = math.sqrt(self.alpha**2 * e + self.sigma**2)
-        return wave(seed, self.dimension, rank, points, scale=max(width, 0.5))
+        return max(math.sqrt(self.alpha**2 * e + self.sigma**2), 0.5)
+
+    def arbitrary(self, seed: str, rank: int = 1, points: int = 1) -> Callback:
+        """An arbitrary field: see `wave`."""
+        return wave(seed, self.dimension, rank, points, self.width)
+
+    def test_function(self, seed: str) -> Callback:
+        """An arbitrary test function: see `bump`."""
+        return bump(seed, self.dimension, self.width)
 
     def trajectory(self, field: Callback, start: Tensor) -> Callback:
         """The solution z(t) of dz/dt = field(z, t) with z(t) = `start` (D,) at the setting's time."""
@@ -233,11 +246,11 @@ def wave(seed: str, dimension: int, rank: int = 1, points: int = 1, scale: float
     return field
 
 
-def bump(seed: str, dimension: int) -> Callback:
+def bump(seed: str, dimension: int, scale: float = 1.0) -> Callback:
     """A test function of a point: smooth, and nothing outside the box as far as numbers can say."""
-    f = wave(seed, dimension, rank=0)
-    centre = _random(f"{seed}/centre", dimension) / 3
-    return lambda x: (1 + f(x)) * torch.exp(-((x - centre) ** 2).sum(-1))
+    f = wave(seed, dimension, rank=0, scale=scale)
+    centre = scale * _random(f"{seed}/centre", dimension) / 3
+    return lambda x: (1 + f(x)) * torch.exp(-((x - centre) ** 2).sum(-1) / (2 * scale**2))
 
 
 def conditional(seed: str, dimension: int, points: int = 2, steps_first: bool = False) -> Logged:
@@ -258,18 +271,27 @@ def conditional(seed: str, dimension: int, points: int = 2, steps_first: bool = 
 
 
 def gaussian_chain(betas: Sequence[float]) -> Mapping[str, Logged]:
-    """The chain of kernels q(k; x, y) = N(√(1-β_k) y, β_k): also its marginals m(k; x, x0) and posteriors r(k; y, x, x0)."""
+    """The chain of kernels q(k; x, y) = N(√(1-β_k) y, β_k): also its marginals m(k; x, x0) and posteriors r(k; y, x, x0).
+
+    A chain says nothing of m at step 0 and of r at step 1, so they are something else there: N(x0, I) both.
+    """
     kept = [1.0]
     for b in betas:
         kept.append(kept[-1] * (1 - b))
 
     def q(k: int, x: Tensor, y: Tensor) -> Tensor:
+        if not 1 <= k <= len(betas):
+            raise LookupError(f"no step {k}")
         return log_normal(x, math.sqrt(1 - betas[k - 1]) * y, math.sqrt(betas[k - 1]))
 
     def m(k: int, x: Tensor, x0: Tensor) -> Tensor:
-        return log_normal(x, math.sqrt(kept[k]) * x0, math.sqrt(1 - kept[k]))
+        if not 0 <= k <= len(betas):
+            raise LookupError(f"no step {k}")
+        return log_normal(x, math.sqrt(kept[k]) * x0, math.sqrt(1 - kept[k]) if k else 1.0)
 
     def r(k: int, y: Tensor, x: Tensor, x0: Tensor) -> Tensor:
+        if k == 1:
+            return log_normal(y, x0, 1.0) + 0 * x.sum(-1)
         return q(k, x, y) + m(k - 1, y, x0) - m(k, x, x0)
 
     return {"q": Logged(q), "m": Logged(m), "r": Logged(r)}

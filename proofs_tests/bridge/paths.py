@@ -2,20 +2,21 @@
 
     E[h(w_i, w_j)] = ∫ … ∫ q_{i|0}(x_i | x_0) q_{j|i}(x_j | x_i) h(x_i, x_j) dx_i dx_j,
 
-q_{j|i} being the chain's kernel, or for j > i + 1 the integral over what lies between (Chapman and Kolmogorov).  Sums are taken
+q_{j|i} being the chain's kernel, or for j > i + 1 the integral over what lies between (Chapman and Kolmogorov).  Sums, and logarithms of products, are taken
 out of the expectation, so that few steps at a time need be integrated over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from torch import Tensor
 
 from concordant.proofs_tests.bridge.values import Bound, Chain, Env, Unevaluable
-from concordant.theory.kernel.terms import Add, At, Bind, Expr, Field, Path, Point, children
+from concordant.theory.kernel.terms import Add, At, Bind, Expr, Field, Log, Mul, Path, Point, children
 
 if TYPE_CHECKING:
     from concordant.proofs_tests.bridge.evaluate import Evaluator, Number
@@ -29,24 +30,29 @@ def expectation(ev: Evaluator, body: Expr, w: Path, law: str, env: Env, depth: i
         case Bind("con" | "sum", k, inner):
             each = (expectation(ev, inner, w, law, env | {k: Bound(n, n)}, depth) for n in ev.range(body, env))
             return sum(each, 0.0)
+        case Log(Mul(factors)):
+            return sum((expectation(ev, Log(a), w, law, env, depth) for a in factors), 0.0)
+        case Log(Bind("prod", k, inner, low, high)):
+            return expectation(ev, Bind("sum", k, Log(inner), low, high), w, law, env, depth)
     if law not in ev.chain:
         raise Unevaluable(f"no chain {law!r} at this witness")
     chain = ev.chain[law]
-    here, before = 0, ev.look_up(chain.x0, env)
-    steps = sorted(set(looked_at(ev, body, w, env)) - {here})
+    start = ev.look_up(chain.x0, env)
+    steps = sorted(set(looked_at(ev, body, w, env)) - {0})
     rule, inside = ev.rule(w.name), depth + len(steps)
-    at = {k: ev.axis(rule, depth + j) for j, k in enumerate(steps)}
-    path = {here: before, **at}
+    path = {0: start} | {k: ev.axis(rule, depth + j) for j, k in enumerate(steps)}
     token = (law, *((k, b.token) for k, b in path.items()))
-    value = ev.evaluate(body, env | {w: Bound(path, token)}, inside)
-    for j, step in enumerate(steps):
-        value = value * transition(ev, chain, (here, before), (step, at[step]), inside)
-        value = value * rule.weights.view(-1, *[1] * (depth + j))
-        here, before = step, at[step]
-    for _ in steps:
-        assert isinstance(value, Tensor)
-        value = value.sum(0)
-    return value
+
+    def mass() -> Number:
+        """The density of these steps times the weights of the nodes."""
+        out: Number = 1.0
+        for j, (before, k) in enumerate(pairwise(path)):
+            out = out * transition(ev, chain, (before, path[before]), (k, path[k]), inside)
+            out = out * rule.weights.view(-1, *[1] * (depth + j))
+        return out
+
+    value = ev.evaluate(body, env | {w: Bound(path, token)}, inside) * ev.keep(("mass", depth, token), mass)
+    return value.sum(tuple(range(len(steps)))) if isinstance(value, Tensor) and steps else value
 
 
 def transition(ev: Evaluator, chain: Chain, start: tuple[int, Bound], end: tuple[int, Bound], depth: int) -> Number:

@@ -24,6 +24,7 @@ from torch import Tensor
 from concordant.impl.batch import f64
 from concordant.proofs_tests.bridge.evaluate import Evaluator
 from concordant.proofs_tests.bridge.fields import Box
+from concordant.proofs_tests.bridge.nodes import Nodes
 from concordant.proofs_tests.bridge.tame import Kind
 from concordant.proofs_tests.bridge.values import Callback, Chain, Definition, Logged
 from concordant.theory.kernel.terms import Expr, Index, Point, Variable
@@ -73,6 +74,25 @@ def chains(hyps: Iterable[Hypothesis]) -> dict[str, Chain]:
     return {h[1]: Chain(h[2], h[5]) for h in hyps if h[0] == "chain"}
 
 
+class Rules(Mapping[str, Nodes]):
+    """The nodes of boxes, made when they are needed."""
+
+    def __init__(self, boxes: Mapping[str, Box], coarser: float, wider: float) -> None:
+        self.boxes, self.coarser, self.wider = boxes, coarser, wider
+        self.made: dict[str, Nodes] = {}
+
+    def __getitem__(self, name: str) -> Nodes:
+        if name not in self.made:
+            self.made[name] = self.boxes[name].nodes(self.coarser, self.wider)
+        return self.made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.boxes)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
 #: Index values tried for each free index.
 MOST_INDICES = 4
 
@@ -108,7 +128,7 @@ class Witness:
             self.constants,
             self.functions,
             definitions(hyps),
-            {name: box.nodes(coarser, wider) for name, box in self.boxes.items()},
+            Rules(self.boxes, coarser, wider),
             chains(hyps),
             self.curves,
         )

@@ -13,7 +13,7 @@ import torch
 from concordant.impl.batch import f64
 from concordant.impl.schedules import schedule
 from concordant.impl.targets import GaussianMixture
-from concordant.proofs_tests.bridge.fields import Setting, bump, conditional, cube, gaussian_chain
+from concordant.proofs_tests.bridge.fields import Setting, conditional, cube, gaussian_chain
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Said, Witness
 from concordant.proofs_tests.case import Case
@@ -73,7 +73,7 @@ def witness(dimension: int, *implemented: str) -> Witness:
     """The oracle's densities; those `implemented` stand in the statement in place of their definitions."""
     at = setting(dimension)
     fields = {"p": at.marginal, "q": at.kernel, "p0": at.clean, "s": at.arbitrary("s"), "v": at.mean("velocity")}
-    fields |= {"f": at.drift, "phi": bump("phi", dimension)}
+    fields |= {"f": at.drift, "phi": at.test_function("phi")}
     kept = {name: f for name, f in fields.items() if name in ("p0", "s", "v", "f", "phi", *implemented)}
     return Witness(
         at.boxes,
