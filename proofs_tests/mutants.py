@@ -168,6 +168,8 @@ class _Maker:
                 yield f"no log of {_said(of)}", of
             case D(body, by, i):
                 yield f"no ∂{by.name} of {_said(body)}", body
+                if i is None:
+                    yield f"∂{by.name} twice of {_said(body)}", D(e, by)
                 for other in _like(by, scope):
                     yield f"∂{other.name} for ∂{by.name}", D(body, other, i)
                 for other in _like(i, scope) if i is not None else ():

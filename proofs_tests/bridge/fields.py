@@ -60,7 +60,8 @@ def box_around(target: GaussianMixture, alpha: float, sigma: float, fineness: fl
     variances = alpha**2 * target.covariances.diagonal(dim1=1, dim2=2) + sigma**2
     centres, widths = alpha * target.means, variances.sqrt()
     low, high = (centres - REACH * widths).amin(0), (centres + REACH * widths).amax(0)
-    return Box(tuple(low.tolist()), tuple(high.tolist()), 0.7 * fineness)
+    spacing = (0.7 if target.dimension == 1 else 0.75) * fineness  # for a Gaussian, 1e-17 and 1e-15
+    return Box(tuple(low.tolist()), tuple(high.tolist()), spacing)
 
 
 # ------------------------------------------------------------------------------------------------ exact fields

@@ -56,6 +56,7 @@ def statement_holds(
     applies: Callable[[Case], bool] = few_on_a_line,
     check_hypotheses: bool = True,
     title: str = "",
+    name: str = "",
 ) -> Agreement:
     """Register the agreement that a derived statement holds in numbers."""
 
@@ -67,7 +68,7 @@ def statement_holds(
                 raise HypothesisFails(f"at {w.name or case}: {'; '.join(found)}")
             yield compare(statement, w)
 
-    body.__name__ = f"{slug}-statement".replace("-", "_")
+    body.__name__ = (name or f"{slug}-statement").replace("-", "_")
     body.__module__ = getattr(witness, "__module__", body.__module__)
     body.__doc__ = title or "The derived statement, its two sides evaluated as they stand."
     return agreement(

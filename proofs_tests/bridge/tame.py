@@ -15,6 +15,8 @@ derivatives and locally uniformly in free variables (hence it may be differentia
   by a polynomial in what is left.  Positive powers that cover nothing are bounded.)
 - no density of a bound point is left with a negative power.
 
+An expectation over the paths of a chain of such kernels converges if what stands in it does, its points being held fixed.
+
 `why_not(e, kinds, definitions)` says what is missing, or None.  This is a syntactic check, not an estimate, and it refuses much
 that converges.
 """
@@ -108,9 +110,9 @@ class _Reader:
             case Bind("path", Path() as w, body):
                 v = Path(f"{w.name}~{next(self.fresh)}")
                 inner = self.read(substitute(body, {w: v}))
-                if any(n < 0 for m in inner for n in m.powers.values()):
+                if any(n < 0 and _on(f, v) for m in inner for f, n in m.powers.items()):
                     raise NotTame("a density in a denominator under an expectation over paths")
-                return [Monomial({f: n for f, n in m.powers.items() if not _on(f, v)}, m.bound) for m in inner]
+                return inner  # the path's points have all moments, and what else is a density of them is bounded
             case Bind("con" | "sum" | "time", _, body):
                 return self.read(body)
         raise NotTame(f"{type(e).__name__} has no place in the class")

@@ -121,7 +121,9 @@ def _chain_witness(dimension: int) -> Witness:
     made = conditional("model", dimension, steps_first=True)
     fields = {**chain, "p": made, "pi": conditional("prior", dimension, points=1)}
     at = {"x0": f64([[0.3], [-0.9]]), "L": [2, 3]}
-    return Witness({"": cube(1, 7.5, 0.32)}, fields, at=at, name="a chain in D = 1")
+    return Witness(
+        {"": cube(1, 7.5, 0.32)}, fields, at=at, kinds=dict.fromkeys(fields, "density"), name="a chain in D = 1"
+    )
 
 
 def _elbo() -> Example:
@@ -136,6 +138,7 @@ def _elbo() -> Example:
     ratio = T.product(p(k, At(w, k - 1), At(w, k)) / q(k, At(w, k), At(w, k - 1)), k, 2, L)
     path = expect(log(steps * ratio), w, "Q")
     hyps = [("chain", "Q", "q", "m", "r", x0, sp.Integer(3)), ("positive", "p"), ("range", sp.Integer(1), L)]
+    hyps += [("converges", kl), ("converges", path)]
     wrong = expect(log(p(1, x0, At(w, sp.Integer(1)))), w, "Q") - total(kl, k, 1, L)
     return Example(Said(path, "=", rhs, frozenset(hyps)), Said(path, "=", wrong, frozenset(hyps)), _chain_witness, (1,))
 
