@@ -79,7 +79,7 @@ Number = Tensor | float
 Visit = Callable[[Expr, Env, int], Number]
 
 #: Elements of one tensor beyond which an integral is done in several passes, and elements kept in all.
-CHUNK, KEPT = 3_000_000, 30_000_000
+CHUNK, KEPT = 400_000, 30_000_000
 
 
 @dataclass
