@@ -19,6 +19,7 @@ its logarithm (`Logged`), which `log` then reads.  Values are kept by expression
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -108,7 +109,8 @@ class Evaluator:
         self._kept = 0
         self._numbers: dict[Expr, int] = {}
         self._known: dict[int, tuple[Expr, int, tuple[Variable, ...]]] = {}
-        self._alive: list[Any] = []
+        self._alive: dict[int, Any] = {}
+        self._leaves = itertools.count()
 
     # ------------------------------------------------------------------------------------------------ the front
     def value(self, e: Expr, env: Mapping[Variable, Any]) -> Tensor:
@@ -154,7 +156,7 @@ class Evaluator:
     def _token(self, given: Any) -> Hashable:
         if isinstance(given, (int, float)):
             return given
-        self._alive.append(given)  # so that its id is no one else's
+        self._alive[id(given)] = given  # so that its id is no one else's
         return ("id", id(given))
 
     # ------------------------------------------------------------------------------------------------ keeping values
@@ -244,7 +246,7 @@ class Evaluator:
         for j in range(pieces):
             part = Nodes(rule.points[j::pieces], rule.weights[j::pieces])
             with self.scope():
-                axis = Bound(self.axis(part, depth).value, ("part", id(rule), depth, j, pieces))
+                axis = Bound(self._laid_out(part, depth), ("part", id(rule), depth, j, pieces))
                 total = total + self._over(part, axis, e, env, depth, of)
         return total
 
@@ -264,8 +266,11 @@ class Evaluator:
 
     def axis(self, rule: Nodes, depth: int) -> Bound:
         """The nodes as a batch of points along a new axis before the `depth` axes that there are."""
-        self._alive.append(rule)
-        return Bound(rule.points.view(-1, *[1] * depth, self.dimension), ("nodes", id(rule), depth))
+        self._alive[id(rule)] = rule
+        return Bound(self._laid_out(rule, depth), ("nodes", id(rule), depth))
+
+    def _laid_out(self, rule: Nodes, depth: int) -> Tensor:
+        return rule.points.view(-1, *[1] * depth, self.dimension)
 
     def range(self, e: Bind, env: Env) -> range:
         """What the variable of a sum or product runs over; coordinates are counted from 0."""
@@ -306,7 +311,7 @@ class Evaluator:
         batch = torch.broadcast_shapes(self._shape(body, env), at.value.shape[: at.value.ndim - len(tail)])
         shape = torch.Size((*batch, *tail))
         others = [env[v] for v in self._about(body)[1] if v != by and v in env]
-        leaf = self._leaf(at, shape, fresh=any(b.token == at.token for b in others))
+        leaf = self._leaf(at, shape, fresh=any(b.token == at.token or moves(b.value) for b in others))
         value = self.evaluate(body, env | {by: leaf}, depth)
         if not isinstance(value, Tensor) or not value.requires_grad:
             return torch.zeros(shape, dtype=torch.float64)
@@ -317,16 +322,19 @@ class Evaluator:
         return torch.zeros(shape, dtype=torch.float64) if slope is None else slope
 
     def _leaf(self, at: Bound, shape: torch.Size, fresh: bool) -> Bound:
-        """The same values in that shape, to be differentiated by: no other variable's tensor."""
+        """The same values in that shape, to be differentiated by: a tensor that no other variable has or depends on.
+
+        Each has a token of its own, so that nothing that was computed with one is ever taken for another's.
+        """
         if not fresh and isinstance(at.token, tuple) and at.token[0] == "leaf" and at.value.shape == shape:
             return at
-        token = ("leaf", at.token, shape)
 
-        def make() -> Tensor:
+        def make() -> Bound:
             wide: Tensor = at.value.expand(shape).clone()
-            return wide if wide.requires_grad else wide.requires_grad_()
+            return Bound(wide if wide.requires_grad else wide.requires_grad_(), ("leaf", next(self._leaves)))
 
-        return Bound(self.keep(token, make), token)
+        leaf: Bound = self.keep(("leaf", at.token, shape), make)
+        return leaf
 
     # ------------------------------------------------------------------------------------------------ fields
     def _field(self, e: Field, env: Env, depth: int) -> Number:
@@ -353,7 +361,9 @@ class Evaluator:
         if len(d.params) != len(args) or len(d.comps) != len(e.comps):
             raise Unevaluable(f"the field {e.name!r} is defined with other arguments")
         inner: Env = {c.x0: env[c.x0] for c in self.chain.values() if c.x0 in env}
-        inner.update(zip(d.params, args, strict=True))
+        for v, b in zip(d.params, args, strict=True):
+            timed = isinstance(v, Time) and not isinstance(b.value, Tensor)
+            inner[v] = Bound(torch.as_tensor(b.value, dtype=torch.float64), b.token) if timed else b
         inner.update((i, self.look_up(j, env)) for i, j in zip(d.comps, e.comps, strict=True))
         return d.body, inner
 

@@ -118,6 +118,25 @@ def test_derivatives_see_their_own_variable_only() -> None:
     assert float(ev.value(D(g(x, x).at(i), x, i), at)) == pytest.approx(2 * 1.5)
 
 
+def test_partial_derivatives_along_a_curve_stay_partial() -> None:
+    """w(x, t) = ∂_t (x² t³) = 3 x² t², so that at z(t) = t its total derivative is 12 t³."""
+    f, w, z = T.scalar("f"), T.scalar("w"), T.Along("z", t)
+    fields = {"f": lambda x, t: x.square().sum(-1) * t**3}
+    made = Witness({"": cube(1, 1.0, 0.5)}, fields, curves={"z": lambda t: t[..., None]}, at={"t": f64([0.5, 2.0])})
+    ev = made.evaluator([("where", "w", (x, t), (), D(f(x, t), t))])
+    (got,) = made.values(ev, D(w(z, t), t))
+    assert torch.allclose(got[0], 12 * f64([0.5, 2.0]) ** 3)
+    (got,) = made.values(ev, D(w(z, 2), t))  # 3 t² 2²
+    assert torch.allclose(got[0], 24 * f64([0.5, 2.0]))
+
+
+def test_what_is_forgotten_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that are dropped in the middle of a derivative are not mixed up with later ones."""
+    e = EXAMPLES["second-order Tweedie"]
+    monkeypatch.setattr(evaluate, "KEPT", 50)
+    assert compare(e.right, e.witness(2)).outcome().discrepancy < 1e-12
+
+
 def test_many_passes_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     e = EXAMPLES["denoising score matching"]
     whole = e.witness(1).sides(e.right)
