@@ -17,7 +17,6 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from concordant.impl import calculus

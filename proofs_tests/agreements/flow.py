@@ -77,7 +77,7 @@ def one_and_two_sided(case: Case) -> Iterator[Compare]:
         at = f64(t)
         two, one = path.two_sided(x0, noise, at), path.one_sided(path.path(x0, noise, at), x0, at)
         moving = at.repeat(x0.numel()).requires_grad_()  # a time for each coordinate: all slopes in one pass
-        x = path.path(*(v.double().reshape(-1, 1) for v in (x0, noise)), moving)
+        x = path.path(x0.double().reshape(-1, 1), noise.double().reshape(-1, 1), moving)
         slope = torch.autograd.grad(x.sum(), moving)[0].reshape(x0.shape)
         n = case.schedule.at(t)
         size = (
