@@ -22,6 +22,7 @@ from concordant.theory.kernel.rules import (
     definition,
     derive,
     divergence_theorem,
+    dynkin,
     empty_sum,
     exponential,
     for_every_test_function,
@@ -495,3 +496,44 @@ def _uniqueness() -> object:
     of_rho = given("for ρ", d_dt(h(x, t), t), lap(h(x, t), x))
     of_p = given("for p", d_dt(p(x, t), t), 2 * lap(p(x, t), x))
     return uniqueness(of_rho, of_p, "h", (x, t), p(x, t))
+
+
+# ------------------------------------------------------------------------------------------------ what is not free
+@trap("a chain's start averaged over", says="not free")
+def _start_averaged() -> object:
+    return chain.start(x).inside(lambda e: integral(e, x0))
+
+
+@trap("a chain's start put at another point", says="not free")
+def _start_moved() -> object:
+    return instance(chain.start(x), x0, y)
+
+
+@trap("a posterior summed from the first step on", carries="range")
+def _range_bound() -> object:
+    return chain.posterior(lambda v: h(v), k, y, w).inside(lambda e: total(e, k, 1, last))
+
+
+@trap("noise hidden in a definition of the drift", says="not of the form")
+def _noise_in_drift() -> object:
+    dx_ = definition("dx", (x, t), Field("dt") * f(x, t).at(i), (i,))
+    drift = dot(dx, grad(h(x), x))
+    made = derive(ito_expansion("h", x, dx)).to(
+        ito_form(dot(f(x, t), grad(h(x), x)), 0 * grad(h(x), x)), by=dx_ & ito_table
+    )
+    return dynkin(made.qed(), "h", x, t, p(x, t), drift, 0 * grad(h(x), x))
+
+
+@trap("a density written out and integrated to 1 at once", says="written out")
+def _both() -> object:
+    return line(integral(h(x), x), 1, definition("h", (x,), 2 * p(x)) & normalised("h"))
+
+
+@trap("a definition of dt", says="meaning of its own")
+def _define_dt() -> object:
+    return definition("dt", (), 0)
+
+
+@trap("the assumption of uniqueness made by hand", says="uniqueness")
+def _equal_once() -> object:
+    return given("equal at one time", p(x, t), h(x, t))

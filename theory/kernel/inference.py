@@ -83,6 +83,7 @@ def averaged(th: Theorem, weight: Any, x: Point) -> Theorem:
     '>='
     """
     weight = lift(weight)
+    h.not_shared(th.hyps, x)
     lhs, rhs = (Bind("int", x, Mul((weight, e))) for e in (th.lhs, th.rhs))
     hyps = th.hyps | h.side_conditions(Log(weight)) | {("converges", lhs), ("converges", rhs)}
     return make_theorem("average", lhs, th.rel, rhs, hyps, (th,), {"weight": weight, "x": x})
@@ -97,6 +98,7 @@ def instance(th: Theorem, x: Point, by: Point | At | Along) -> Theorem:
     True
     """
     put = {x: by}
+    h.not_shared(th.hyps, x)
     return make_theorem(
         "instance", substitute(th.lhs, put), th.rel, substitute(th.rhs, put), th.hyps, (th,), {"x": x, "by": by}
     )
@@ -140,12 +142,7 @@ def independent(th: Theorem, name: str) -> Theorem:
     >>> independent(line(p(x) * q(x) / q(x), p(x), algebra), "q").rule
     'independent'
     """
-    reached, grown = names(th.rhs), True
-    bodies = {g[1]: names(g[4]) for g in th.hyps if g[0] in ("where", "where log")}
-    while grown:
-        more = set().union(*(bodies[n] for n in reached if n in bodies)) - reached
-        reached, grown = reached | more, bool(more)
-    if name in reached:
+    if name in h.reached(names(th.rhs), th.hyps):
         raise Refused(f"the right side depends on {name}")
     return make_theorem("independent", th.lhs, th.rel, th.rhs, th.hyps, (th,), {"name": name})
 
@@ -178,7 +175,8 @@ def dynkin(th: Theorem, phi: str, x: Point, t: Time, p: Expr, drift: Any, noise:
     f = Field(phi, (x,))
     if (th.lhs, th.rel) != (ito_expansion(phi, x, Vec(lambda j: Field(dx, (x, t), (j,)))), "="):
         raise Refused("the premise is not the expansion of dφ")
-    if th.rhs != ito_form(drift, noise) or {DT, DW} & (names(drift) | names(noise.at(i))):
+    h.not_shared(th.hyps, x, t)
+    if th.rhs != ito_form(drift, noise) or {DT, DW} & h.reached(names(drift) | names(noise.at(i)), th.hyps):
         raise Refused("the premise is not of the form dφ = drift dt + noise · dw")
     lhs, rhs = d_dt(integral(Mul((f, p)), x), t), integral(Mul((p, drift)), x)
     hyps = th.hyps | {
@@ -210,6 +208,7 @@ def for_every_test_function(th: Theorem, phi: str, x: Point, a: Any, b: Any) -> 
     concordant.theory.kernel.names.Refused: a definition or an assumption mentions φ
     """
     a, b, f = lift(a), lift(b), Field(phi, (x,))
+    h.not_shared(th.hyps, x)
     if phi in names(a) | names(b):
         raise Refused(f"{phi} occurs in the conclusion")
     if (th.lhs, th.rel, th.rhs) != (integral(Mul((f, a)), x), "=", integral(Mul((f, b)), x)):
@@ -242,8 +241,9 @@ def uniqueness(of_rho: Theorem, of_p: Theorem, name: str, params: tuple[Any, ...
         raise Refused(f"{name} must be replaced by something of its own arguments")
     if (of_p.lhs, of_p.rel, of_p.rhs) != (put(of_rho.lhs), of_rho.rel, put(of_rho.rhs)) or of_p.rel != "=":
         raise Refused(f"the second equation is not the first with {name} replaced")
+    h.not_shared(of_rho.hyps | of_p.hyps, *params)
     rho = Field(name, params)
     hyps = of_rho.hyps | of_p.hyps | {("unique", of_rho.lhs, of_rho.rhs, name)}
-    hyps |= {("given", "equal at one time", rho, "=", by)}
+    hyps |= {("given", h.EQUAL_ONCE, rho, "=", by)}
     found = {"name": name, "params": list(params), "by": by}
     return make_theorem("uniqueness", rho, "=", by, hyps, (of_rho, of_p), found)

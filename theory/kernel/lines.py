@@ -18,7 +18,9 @@ from concordant.theory.kernel.canonical import normal_form
 from concordant.theory.kernel.prenex import Calculus, Definition, Term, ordered
 from concordant.theory.kernel.terms import (
     HOLE,
+    SPECIAL,
     Bind,
+    D,
     Expr,
     Index,
     Num,
@@ -97,8 +99,12 @@ def _closed(context: Expr, hyps: Iterable[h.Hypothesis]) -> set[h.Hypothesis] | 
     if not found:
         return None
     out = set().union(*found)
-    if isinstance(context, Bind) and context.kind in ("sum", "prod"):
-        out = {g for one in out for g in h.range_at_ends(one, context.var, context.low, context.high)}
+    match context:
+        case Bind("sum" | "prod", k, _, low, high):
+            h.not_shared(out, k, kinds=("chain",))
+            out = {g for one in out for g in h.range_at_ends(one, k, low, high)}
+        case Bind(_, var) | D(_, var):
+            h.not_shared(out, var)
     return out
 
 
@@ -185,6 +191,8 @@ def make_definition(kind: str, name: str, args: tuple[Any, ...], comps: tuple[In
         raise Refused(f"the definition of {name} mentions {', '.join(map(str, stray))}, which it does not bind")
     if name in names(body):
         raise Refused(f"{name} is defined by itself")
+    if name in SPECIAL:
+        raise Refused(f"{name} has a meaning of its own")
     return kind, name, args, comps, body
 
 
@@ -193,6 +201,8 @@ def _reason(why: Reason | Theorem) -> Reason:
 
 
 def _calculus(why: Reason) -> Calculus:
+    if both := {d[1] for d in why.definitions} & set(why.normalised):
+        raise Refused(f"{', '.join(both)} can't be written out and integrated to 1 on one line")
     definitions = [Definition(d[1], d[2], d[3], d[4], d[0] == "where log") for d in dict.fromkeys(why.definitions)]
     ordered(definitions)
     return Calculus(definitions, frozenset(why.normalised), why.under_integral, why.ito)

@@ -145,6 +145,7 @@ class Bind(Expr):
 
 
 COORDINATE, DELTA, DT, DW = "@", "δ", "dt", "dw"
+SPECIAL = (COORDINATE, DELTA, DT, DW, "□")
 ZERO, ONE = Num(sp.Integer(0)), Num(sp.Integer(1))
 HOLE = Field("□")
 
