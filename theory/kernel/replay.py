@@ -357,9 +357,9 @@ def diff(e: Tree, var: tuple[str, str], i: int, dim: int, leave: bool) -> Tree:
                         out.append(mul(("num", inner), seen, *moved))
             return add(*out)
         case ("add", *terms):
-            return add(*map(d, terms))
+            return add(*(d(a) for a in terms if var in free(a)))
         case ("mul", *factors):
-            return add(*(mul(*factors[:k], d(a), *factors[k + 1 :]) for k, a in enumerate(factors)))
+            return add(*(mul(*factors[:k], d(a), *factors[k + 1 :]) for k, a in enumerate(factors) if var in free(a)))
         case ("pow", a, n):
             return mul(num(n), ("pow", a, n - 1), d(a))
         case ("log", ("mul", *factors)):
@@ -813,7 +813,7 @@ class Conditions:
                 yield from self.of_scalar(kind, s)
             case ("field", n, *_) if n not in SPECIAL:
                 yield (kind, n)
-            case ("mul", *_) | ("pow", *_) | ("bind", "prod", *_):
+            case ("mul" | "pow" | "bind", *_) if e[0] != "bind" or (e[1] == "prod" and kind == "positive"):
                 for a in children(e):
                     yield from self.of(kind, a)
             case _:
@@ -835,6 +835,13 @@ class Conditions:
                 yield from self.of_scalar("positive", s[1])
             if s[0] == "^" and s[2][1] < 0:
                 yield from self.of_scalar("nonzero", s[1])
+
+
+def held(h: Tree) -> frozenset[tuple[str, str]]:
+    """The variables that a hypothesis shares with the statement; every other hypothesis is one for all values of its own."""
+    if h[0] == "chain":
+        return free(h[6]) | {("pt", h[5])}
+    return free(h[1]) | free(h[2]) if h[0] == "range" else frozenset()
 
 
 def mentions(h: Any, name: str) -> bool:
@@ -953,25 +960,19 @@ class Checker:
         if e == HOLE:
             return hyps
         out = [h for a in children(e) if HOLE in walk(a) for h in self.close(a, hyps)]
-        if e[0] == "d":
-            var = ("v" if e[3] is None else "pt", e[2])
-        elif e[0] == "bind":
-            var = (SORT[e[1]], e[2])
-        else:
+        if e[0] not in ("d", "bind"):
             return out
-        closed: list[Tree] = []
-        for h in out:
-            about = (
-                free(h[1]) | free(h[2]) if h[0] == "range" else free(h[6]) | {("pt", h[5])} if h[0] == "chain" else ()
-            )
-            if var not in about:
-                closed.append(h)
-            else:
-                need(
-                    h[0] == "range" and e[0] == "bind" and e[1] in ("sum", "prod"), f"{var[1]} is held fixed by {h[0]}"
-                )
-                closed += at_end(h, e[2], e[3], e[4])
-        return closed
+        var = (SORT[e[1]], e[2]) if e[0] == "bind" else ("v" if e[3] is None else "pt", e[2])
+        if e[:2] not in (("bind", "sum"), ("bind", "prod")):
+            return self.for_all(out, var)
+        self.for_all([h for h in out if h[0] != "range"], var)
+        return [r for h in out for r in (at_end(h, e[2], e[3], e[4]) if var in held(h) else [h])]
+
+    def for_all(self, hyps: list[Tree], *variables: tuple[str, str]) -> list[Tree]:
+        """The hypotheses, if none holds one of these variables fixed."""
+        for h in hyps:
+            need(not held(h) & set(variables), f"{thaw(h)} holds a variable fixed")
+        return hyps
 
     def given(self, s: Step) -> list[Tree]:
         need(s.rel in ("=", ">="), "no such relation")
@@ -1029,8 +1030,7 @@ class Checker:
         self.states(step, add(left1, minus(left)), add(right1, minus(right)))
         hyps = list(base.hyps) + at_most(low, ("v", n))
         for h in step.hyps:
-            about = h[0] == "range" and var in free(h[1]) | free(h[2])
-            hyps += at_end(h, n, low, None) if about else [h]
+            hyps += at_end(h, n, low, None) if h[0] == "range" and var in held(h) else [h]
         return hyps
 
     def exponential(self, s: Step) -> list[Tree]:
@@ -1103,7 +1103,9 @@ class Checker:
 
         self.states(s, ("d", integral(x, mul(f, p)), t, None), integral(x, mul(p, drift)))
         hyps = [("law", x, t, p, dx), ("square integrable", noise, i), ("test function", phi)]
-        return list(line.hyps) + hyps + [("converges", s.lhs[1]), ("converges", s.rhs)]
+        return (
+            self.for_all(list(line.hyps), ("pt", x), ("v", t)) + hyps + [("converges", s.lhs[1]), ("converges", s.rhs)]
+        )
 
     def fundamental_lemma(self, s: Step) -> list[Tree]:
         phi, x, a, b = (s.params[k] for k in PARAMS["fundamental lemma"])
@@ -1131,7 +1133,7 @@ class Checker:
         need(first.rel == "=", "the equation isn't one")
         self.states(second, *replaced)
         given = ("given", "equal at one time", s.lhs, "=", s.rhs)
-        return [*union(s.premises), ("unique", first.lhs, first.rhs, rho), given]
+        return [*self.for_all(union(s.premises), *slots), ("unique", first.lhs, first.rhs, rho), given]
 
     def replace(self, e: Tree, rho: str, slots: list[tuple[str, str]], by: Tree) -> Any:
         """e with by(a, b) for every rho(a, b)."""
