@@ -196,7 +196,7 @@ def equal(a: Any, b: Any) -> bool:
     if a == b:
         return True
     gap = replay.freeze(["add", a, ["mul", MINUS, b]])
-    positive = frozenset(s[:2] for s in replay.scalars(gap) if s[0] in ("c", "f"))
+    positive = frozenset(s[:2] for s in replay.walk(gap) if s[0] in ("c", "f"))
     try:
         return replay.vanishes(gap, replay.Rules(leave=True, positive=positive))
     except replay.Bad:
