@@ -106,9 +106,9 @@ class Unlucky(Exception):
     """This model has a division by zero or no root; the arguments are the draws to take again (none: all of them)."""
 
 
-def need(condition: bool, why: str) -> None:
+def need(condition: bool, why: str, about: Any = "") -> None:
     if not condition:
-        raise Bad(why)
+        raise Bad(why + (f": {thaw(about)[:300]}" if about != "" else ""))
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -136,23 +136,23 @@ class Reader:
 
     def read(self, kind: str, v: Any) -> None:
         if kind in LISTS:
-            need(isinstance(v, tuple), f"{thaw(v)} is no list")
+            need(isinstance(v, tuple), "something is no list", v)
             for a in v:
                 self.read(LISTS[kind], a)
         elif kind in GRAMMAR:
             tag = v[0] if isinstance(v, tuple) and v and isinstance(v[0], str) else ""
-            need(tag in GRAMMAR[kind], f"{thaw(v)[:99]} isn't in the format")
+            need(tag in GRAMMAR[kind], "something isn't in the format", v)
             kinds = GRAMMAR[kind][tag]
             if kinds[-1:] == "+":
                 kinds = kinds[:-1] + kinds[-2] * (len(v) - len(kinds))
-            need(len(v) == 1 + len(kinds), f"{thaw(v)[:99]} has the wrong length")
+            need(len(v) == 1 + len(kinds), "something has the wrong length", v)
             for k, a in zip(kinds, v[1:], strict=True):
                 self.read(k, a)
             self.special(v)
         elif kind == "N" or (kind == "?" and v is not None):
-            need(isinstance(v, str) and v != "", f"{thaw(v)} is no name")
+            need(isinstance(v, str) and v != "", "something is no name", v)
         elif kind == "Z":
-            need(type(v) is int, f"{thaw(v)} is no whole number")
+            need(type(v) is int, "something is no whole number", v)
 
     def special(self, v: Tree) -> None:
         """What the grammar doesn't say."""
@@ -186,7 +186,7 @@ class Reader:
 
     def hypothesis(self, h: Any) -> None:
         """Read what others depend on; all the rest of a hypothesis is compared with what it must be."""
-        need(isinstance(h, tuple) and bool(h), f"{thaw(h)} is no hypothesis")
+        need(isinstance(h, tuple) and bool(h), "something is no hypothesis", h)
         if h[0] in GRAMMAR["D"]:
             self.read("D", h)
         elif h[0] == "chain":
@@ -501,7 +501,10 @@ class Model:
             case ("add", *terms):
                 return sum(self(a, env) for a in terms) % self.modulus
             case ("mul", *terms):
-                return prod(self(a, env) for a in terms) % self.modulus
+                out = 1
+                for a in terms:
+                    out = out and out * self(a, env) % self.modulus
+                return out
             case ("pow", a, n):
                 return self.power(self(a, env), n)
             case ("log", a):
@@ -775,7 +778,7 @@ def for_all(hyps: Iterable[Tree], *variables: Var) -> list[Tree]:
     """The hypotheses, if none holds one of these variables fixed."""
     out = list(hyps)
     for h in out:
-        need(not held(h) & set(variables), f"{thaw(h)} holds a variable fixed")
+        need(not held(h) & set(variables), "something holds a variable fixed", h)
     return out
 
 
