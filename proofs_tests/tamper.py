@@ -204,11 +204,9 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def same_hypothesis(a: Any, b: Any) -> bool:
-    return bool(
-        a == b
-        or a[0] == b[0] == "range"
-        and all(equal(["num", u], ["num", v]) for u, v in zip(a[1:], b[1:], strict=True))
-    )
+    if a[0] == b[0] == "range":
+        return all(equal(["num", u], ["num", v]) for u, v in zip(a[1:], b[1:], strict=True))
+    return bool(a == b)
 
 
 def survivors(cert: dict[str, Any]) -> tuple[int, list[str]]:
