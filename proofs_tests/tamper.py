@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -209,10 +210,10 @@ def same_hypothesis(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def survivors(cert: dict[str, Any]) -> tuple[int, list[str]]:
-    """How many alterations there are, and those that replay accepts though they aren't harmless."""
+def survivors(cert: dict[str, Any], every: int = 1) -> tuple[int, list[str]]:
+    """How many alterations were tried (every so manieth), and those that replay accepts though they aren't harmless."""
     found, total = [], 0
-    for label, altered in alterations(copy.deepcopy(cert)):
+    for label, altered in itertools.islice(alterations(copy.deepcopy(cert)), 0, None, every):
         total += 1
         if holds(altered) and not harmless(cert, altered):
             found.append(label)

@@ -162,3 +162,19 @@ def test_it_runs_alone(tmp_path: Path) -> None:
     refused = subprocess.run([*run, good, bad], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "REFUSED: step 0 (line): the two sides differ" in refused.stdout
+
+
+def test_names_of_one_kind_are_not_taken_for_another() -> None:
+    """Indices called v and t look like the variable t to a careless substitution, a field called c like a constant."""
+    e = ["field", "c", [["sc", ["v", "t"]]], ["v", "t"]]
+    assert replay.put(replay.freeze(e), ("v", "t"), ("q", 1, 1)) == ("field", "c", (("sc", ("q", 1, 1)),), ("v", "t"))
+    assert ("v", "t") not in replay.free(replay.freeze(["field", "c", [], ["v", "t"]]))
+    clash = ["mul", ["num", ["c", "x"]], ["bind", "int", "x", None, None, ["field", "x", [["pt", "x"]], []]]]
+    other = ["bind", "int", "x", None, None, ["mul", ["num", ["c", "x"]], ["field", "x", [["pt", "x"]], []]]]
+    hyps = sorted([["converges", clash[2]], ["converges", other]], key=json.dumps)
+    replay.check(cert(line(clash, other, hyps), x=["real"]))
+
+
+def test_the_prime() -> None:
+    assert replay.P % 8 == 7
+    assert all(pow(n, (replay.P - 1) // 2, replay.P) == 1 for n in range(1, 53))

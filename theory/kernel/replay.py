@@ -162,7 +162,10 @@ class Reader:
             case ("^", _, n):
                 need(n[0] == "q" and n[2] in (1, 2), "an exponent that is neither whole nor half-integer")
             case ("c" | "f", n, *_):
-                need(bool({(v[0], n), (v[0], n.rstrip("'"))} & self.declared), f"{n} isn't declared")
+                need(
+                    bool({(v[0], n), ("f", n.rstrip("'") if v[0] == "f" else "")} & self.declared),
+                    f"{n} isn't declared",
+                )
             case ("field", n, args, comps):
                 need(self.holes or n != "□", "a hole outside a context")
                 shape = tuple("v" if a[0] == "sc" else "pt" for a in args), len(comps)
