@@ -29,6 +29,7 @@ quick: $(READY) ## The same in half a minute
 ledger: $(READY) ## Check everything and remake the committed ledger and the figures quoted from it
 	$(BIN)/concordant verify --json docs/ledger.json
 	$(BIN)/python -m concordant.proofs_tests.pages
+	$(BIN)/python -m concordant.proofs_tests.history
 
 full: $(READY) ## Every cell: half an hour
 	$(BIN)/concordant verify --full

@@ -90,6 +90,23 @@ def euler_maruyama_step(drift: Tensor, diffusion: Tensor, x: Tensor, h: Tensor, 
     return x + column(h) * drift + column(h.abs().sqrt() * diffusion) * noise
 
 
+def slope(fn: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+    """dfn/dt at one time, for a differentiable function () → (...), of shape (...).
+
+    >>> slope(lambda t: torch.stack([t**2, 3 * t]), torch.tensor(2.0))
+    tensor([4., 3.])
+    """
+    with torch.enable_grad():
+        u = t.detach().requires_grad_()
+        value = fn(u)
+        if not value.requires_grad:  # a constant
+            return torch.zeros_like(value)
+        # linear in the weights of a sum of the values: their slopes are its derivative in the weights
+        weights = torch.ones_like(value, requires_grad=True)
+        (total,) = torch.autograd.grad((weights * value).sum(), u, create_graph=True)
+        return torch.autograd.grad(total, weights)[0]
+
+
 def divergence(field: Field, x: Tensor, t: Tensor) -> Tensor:
     """∇·field by automatic differentiation, D passes, of shape (...).
 
@@ -158,7 +175,7 @@ def ito(h: Field, drift: Tensor, g: Tensor, x: Tensor, t: Tensor, dt: Tensor, dw
             [torch.autograd.grad(gradient[..., i].sum(), x, retain_graph=True)[0][..., i] for i in range(x.shape[-1])]
         ).sum(0)
     gradient = gradient.detach()
-    in_time = torch.func.jacfwd(lambda u: h(x.detach(), u))(t.detach())
+    in_time = slope(lambda u: h(x.detach(), u), t)
     along = in_time + (gradient * drift).sum(-1) + g**2 / 2 * laplacian
     return along * dt, g * (gradient * dw).sum(-1)
 

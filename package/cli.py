@@ -79,12 +79,12 @@ def verify(path: Path | None, design: str | None, **options: Any) -> None:
     from rich.console import Console
 
     from concordant.proofs_tests import ledger, report
-    from concordant.proofs_tests.verify import Request, verify
+    from concordant.proofs_tests import verify as verifying
 
     if path is not None and str(path) != "-":
         ledger.check_writable(path)
     console, talk = Console(), Console(stderr=True)
-    request = Request(design=design or "default", **options)  # type: ignore[arg-type]
+    request = verifying.Request(design=design or "default", **options)  # type: ignore[arg-type]
     failed, notes = 0, []
     with report.progress(talk) as bar:
 
@@ -94,12 +94,14 @@ def verify(path: Path | None, design: str | None, **options: Any) -> None:
 
         def on_result(result: Any) -> None:
             nonlocal failed
-            failed += result.task.wrong is None and not result.ok
+            failed += verifying.failed(result)
             bar.step(failed)
 
-        made = verify(request, on_plan, on_result)
+        made = verifying.verify(request, on_plan, on_result)
     if path is not None and str(path) == "-":
         click.echo(json.dumps(made, indent=1, ensure_ascii=False))
+        for line in notes:
+            click.echo(f"concordant: {line}", err=True)
     else:
         report.show(console, made, notes)
         if path is not None:

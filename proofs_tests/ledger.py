@@ -7,9 +7,10 @@ and for each claim
     {tag, slug, title, statement_sha256, inventory, status, hypotheses, axioms, uses, derivation, agreements: [...],
      mutants: {total, refuted, unprovable, weaker, equivalent}, seconds}
 
-`earned` is what the claim has by itself.  A status is earned here and nowhere else: `evaluated` if every cell of every agreement of the claim held and every wrong formula
-was noticed, `failed` if one did not, `not run` if this run had no cell for it; and a claim is never better than the weakest claim
-that it uses.
+`earned` is what the claim has by itself.  A status is earned here and nowhere else: `derived` if the kernel derived it and the
+replay agreed (`instance` where the derivation is of a case only), `evaluated` if every cell of every agreement of the claim held
+and every wrong formula was noticed, `failed` if anything did not, `not run` if this run had nothing for it; rules, definitions
+and what can't be checked say so.  A claim is never better than the weakest claim that it uses.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any
 import concordant
 from concordant.errors import BadInput
 from concordant.proofs_tests.agreement import AGREEMENTS
+from concordant.proofs_tests.proof import Proof
 from concordant.proofs_tests.run import Result
 from concordant.theory import registry
 from concordant.theory.registry import Claim
@@ -118,11 +120,15 @@ def refuted(result: Result) -> bool:
     return not result.error and not result.ok
 
 
-def earned(held: Sequence[Result], wrong: Sequence[Result]) -> str:
-    """The status that agreements alone earn."""
-    if not held:
-        return "not run"
-    return "evaluated" if all(r.ok for r in held) and all(refuted(r) for r in wrong) else "failed"
+def earned(claim: Claim, held: Sequence[Result], wrong: Sequence[Result], proof: Proof | None) -> str:
+    """The status that a claim's own derivation and agreements earn."""
+    if not all(r.ok for r in held) or not all(refuted(r) for r in wrong) or (proof is not None and not proof.ok):
+        return "failed"
+    if claim.nature != "claim":
+        return claim.nature
+    if proof is not None:
+        return "instance" if proof.instance else "derived"
+    return "evaluated" if held else "not run"
 
 
 def with_uses(status: Mapping[str, str]) -> dict[str, str]:
@@ -136,15 +142,49 @@ def with_uses(status: Mapping[str, str]) -> dict[str, str]:
     return final
 
 
-def build(results: Iterable[Result], claims: Iterable[Claim], possible: int, run: Mapping[str, Any]) -> Ledger:
+def _derivation(proof: Proof) -> dict[str, Any]:
+    entry = {
+        "lines": proof.lines,
+        "rules": proof.rules,
+        "statements": list(proof.statements),
+        "statement_sha256": proof.statement_sha256,
+        "certificate_sha256": proof.sha256,
+        "replayed": proof.replayed,
+    }
+    return (
+        entry
+        | ({"error": proof.error} if proof.error else {})
+        | ({"survivors": list(proof.survivors)} if proof.survivors else {})
+    )
+
+
+#: The classes of altered statements: those of a wrong formula are always refuted, or the claim has failed.
+CLASSES = ("refuted", "unprovable", "weaker", "equivalent")
+
+
+def _mutants(wrong: Sequence[Result], proof: Proof | None) -> dict[str, int]:
+    """Altered statements and wrong formulas together, by what became of them."""
+    found = {kind: (proof.mutants.get(kind, 0) if proof else 0) for kind in CLASSES}
+    found["refuted"] += sum(map(refuted, wrong))
+    return {"total": len(wrong) + (proof.mutants.get("total", 0) if proof else 0), **found}
+
+
+def build(
+    results: Iterable[Result],
+    proofs: Iterable[Proof],
+    claims: Iterable[Claim],
+    possible: int,
+    run: Mapping[str, Any],
+) -> Ledger:
     """The ledger of a run.  `run` says how it was asked for: design, seed, type, targets, schedules."""
+    proved = {proof.slug: proof for proof in proofs}
     held: defaultdict[str, list[Result]] = defaultdict(list)
     wrong: defaultdict[str, list[Result]] = defaultdict(list)
     for result in sorted(results, key=lambda r: (r.task.cell, -1 if r.task.wrong is None else r.task.wrong)):
         into = held if result.task.wrong is None else wrong
         into[AGREEMENTS[result.task.cell.agreement].claim].append(result)
     chosen = {claim.slug: claim for claim in claims}
-    own = {slug: earned(held[slug], wrong[slug]) for slug in chosen}
+    own = {slug: earned(claim, held[slug], wrong[slug], proved.get(slug)) for slug, claim in chosen.items()}
     status = with_uses(own)
     entries = [
         {
@@ -156,19 +196,15 @@ def build(results: Iterable[Result], claims: Iterable[Claim], possible: int, run
             "status": status[slug],
             "earned": own[slug],
             "hypotheses": list(claim.hypotheses),
-            "axioms": [],
+            "axioms": list(proved[slug].axioms) if slug in proved else [],
             "uses": list(claim.uses),
-            "derivation": None,
+            "derivation": _derivation(proved[slug]) if slug in proved else None,
             "agreements": [_agreement(r) for r in held[slug]],
             "wrong_formulas": [_wrong(r) for r in wrong[slug]],
-            "mutants": {
-                "total": len(wrong[slug]),
-                "refuted": sum(map(refuted, wrong[slug])),
-                "unprovable": 0,
-                "weaker": 0,
-                "equivalent": 0,
-            },
-            "seconds": round(sum(r.seconds for r in held[slug] + wrong[slug]), 3),
+            "mutants": _mutants(wrong[slug], proved.get(slug)),
+            "seconds": round(
+                sum(r.seconds for r in held[slug] + wrong[slug]) + (proved[slug].seconds if slug in proved else 0), 3
+            ),
         }
         for slug, claim in chosen.items()
     ]
@@ -189,6 +225,9 @@ def build(results: Iterable[Result], claims: Iterable[Claim], possible: int, run
             "cells_failed": sum(not r.ok for r in cells),
             "wrong_formulas": len(tried),
             "wrong_formulas_refuted": sum(map(refuted, tried)),
+            "derived_lines": sum(proof.lines for proof in proved.values()),
+            "altered_statements": sum(proof.mutants.get("total", 0) for proof in proved.values()),
+            "altered_statements_refuted": sum(proof.mutants.get("refuted", 0) for proof in proved.values()),
         },
     }
 

@@ -18,6 +18,7 @@ from concordant.impl.targets import GaussianMixture
 from concordant.proofs_tests.agreements import AGREEMENTS
 from concordant.proofs_tests.case import Case
 from concordant.proofs_tests.covering import Cell
+from concordant.proofs_tests.proof import Proof
 
 #: For the C library's allocator, read when a worker starts: keep freed memory, since large arrays come and go all the time.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000"}
@@ -29,6 +30,14 @@ class Task:
 
     cell: Cell
     wrong: int | None = None
+
+
+@dataclass(frozen=True)
+class ProofTask:
+    """A claim to derive, replay and alter; `thorough` alters the statement in every way."""
+
+    slug: str
+    thorough: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,13 +80,22 @@ def _start(setting: Setting) -> None:
     _setting = setting
 
 
-def _in_worker(task: Task) -> Result:
+def _in_worker(task: Task | ProofTask) -> Result | Proof:
     assert _setting is not None
-    return run_one(task, _setting)
+    return perform(task, _setting)
+
+
+def perform(task: Task | ProofTask, setting: Setting) -> Result | Proof:
+    """Run a task here and now."""
+    if isinstance(task, Task):
+        return run_one(task, setting)
+    from concordant.proofs_tests.prove import prove  # sympy is loaded by those who prove
+
+    return prove(task.slug, task.thorough)
 
 
 def run_one(task: Task, setting: Setting) -> Result:
-    """Run a task here and now."""
+    """Run a cell here and now."""
     cell = task.cell
     agreement = AGREEMENTS[cell.agreement]
     case = Case(
@@ -101,14 +119,14 @@ def run_one(task: Task, setting: Setting) -> Result:
     return Result(task, limit, outcome.discrepancy, outcome.left, outcome.right, outcome.at, seconds)
 
 
-def run(tasks: Sequence[Task], setting: Setting, workers: int) -> Iterator[Result]:
+def run(tasks: Sequence[Task | ProofTask], setting: Setting, workers: int) -> Iterator[Result | Proof]:
     """Results as they come.  Closing the iterator, or an interruption, stops the workers at once."""
     if workers <= 1:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             for task in tasks:
-                yield run_one(task, setting)
+                yield perform(task, setting)
         finally:
             torch.set_num_threads(threads)
         return

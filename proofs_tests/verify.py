@@ -17,8 +17,10 @@ from concordant.impl.targets.files import FloorWarning, load
 from concordant.proofs_tests import ledger
 from concordant.proofs_tests.agreements import AGREEMENTS
 from concordant.proofs_tests.covering import BREAK_SCHEDULES, BREAK_TARGETS, Design, break_cell, cells
-from concordant.proofs_tests.run import Result, Setting, Task, run
+from concordant.proofs_tests.proof import Proof
+from concordant.proofs_tests.run import ProofTask, Result, Setting, Task, run
 from concordant.theory import registry
+from concordant.theory.derivation import slugs
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -44,7 +46,7 @@ class Request:
 class Plan:
     """What will be run."""
 
-    tasks: list[Task]
+    tasks: list[Task | ProofTask]
     setting: Setting
     possible: int
     claims: list[registry.Claim]
@@ -83,15 +85,16 @@ def plan(request: Request) -> Plan:
     targets, notes = _targets(request)
     wanted, dtype = {claim.slug for claim in claims}, DTYPES[request.dtype]
     agreements = [a for a in AGREEMENTS.values() if a.claim in wanted and a.limit(dtype) is not None]
-    if not agreements:
-        raise BadInput(f"claim {', '.join(request.claims)} has no agreement in {request.dtype}")
+    proofs = [ProofTask(slug, request.design != "quick") for slug in slugs() if slug in wanted]
+    if not agreements and not proofs:
+        raise BadInput(f"claim {', '.join(request.claims)} has no agreement in {request.dtype} and no derivation")
     chosen, possible = cells(agreements, targets, schedules, request.design)
-    if not chosen:
+    if not chosen and not proofs:
         raise BadInput("nothing to run: the agreements of these claims apply to none of these targets and schedules")
     # wrong formulas are tried on cells of their own, the same in every run; the quick design tries one an agreement
     trial_targets = {name: target(name) for name in BREAK_TARGETS}
     trial_schedules = {name: schedule(name) for name in BREAK_SCHEDULES}
-    tasks = [Task(cell) for cell in chosen]
+    tasks: list[Task | ProofTask] = [*proofs, *(Task(cell) for cell in chosen)]
     for one in agreements:
         if one.breaks:
             cell = break_cell(one, trial_targets, trial_schedules)
@@ -103,19 +106,31 @@ def plan(request: Request) -> Plan:
     return Plan(tasks, setting, possible, claims, notes)
 
 
-def verify(request: Request, on_plan: Callable[[Plan], None], on_result: Callable[[Result], None]) -> ledger.Ledger:
+def failed(result: Result | Proof) -> bool:
+    """Whether something that was claimed did not hold."""
+    return not result.ok and not (isinstance(result, Result) and result.task.wrong is not None)
+
+
+def verify(
+    request: Request, on_plan: Callable[[Plan], None], on_result: Callable[[Result | Proof], None]
+) -> ledger.Ledger:
     """Run a request and return its ledger."""
     planned = plan(request)
     on_plan(planned)
-    results = []
+    results: list[Result] = []
+    proofs: list[Proof] = []
     for result in run(planned.tasks, planned.setting, request.workers or os.cpu_count() or 1):
         on_result(result)
-        results.append(result)
+        if isinstance(result, Proof):
+            proofs.append(result)
+        else:
+            results.append(result)
+    cells_run = [task for task in planned.tasks if isinstance(task, Task) and task.wrong is None]
     how = {
         "design": request.design,
         "seed": request.seed,
         "dtype": request.dtype,
-        "targets": sorted({task.cell.target for task in planned.tasks if task.wrong is None}),
-        "schedules": sorted({task.cell.schedule for task in planned.tasks if task.wrong is None}),
+        "targets": sorted({task.cell.target for task in cells_run}),
+        "schedules": sorted({task.cell.schedule for task in cells_run}),
     }
-    return ledger.build(results, planned.claims, planned.possible, how)
+    return ledger.build(results, proofs, planned.claims, planned.possible, how)

@@ -27,6 +27,8 @@ from concordant.theory.kernel.terms import (
     DIM,
     DT,
     DW,
+    Bind,
+    D,
     Expr,
     Field,
     Index,
@@ -113,14 +115,28 @@ def fokker_planck(p: str = "p", b: Vec | None = None, g: Any = None, at: Point =
 
 @derivation("ito-formula")
 def ito_formula() -> Theorem:
-    """Expand dφ to second order, put in dx = f dt + g dw, and reduce by Itô's table: dw_i dw_j = δ_ij dt, all else 0."""
-    return expansion(vector("f")(x, t), function("g")(t), x, t)
+    """Expand dh to second order, put in dx = f dt + g dw, and reduce by Itô's table: dw_i dw_j = δ_ij dt, all else 0."""
+    h, b, g = scalar("h")(x, t), vector("f")(x, t), function("g")(t)
+    dx, j = vector("dx")(x, t), Index("j")
+    second = Bind("con", i, Bind("con", j, D(D(h, x, i), x, j) * dx.at(i) * dx.at(j)))
+    drift = d_dt(h, t) + dot(b, grad(h, x)) + lift(HALF * g**2) * lap(h, x)
+    return (
+        derive(d_dt(h, t) * Field(DT) + dot(grad(h, x), dx) + lift(HALF) * second).to(
+            ito_form(drift, lift(g) * grad(h, x)), by=differential(b, g, x, t, "dx") & ito_table
+        )
+    ).qed()
 
 
-@derivation("fokker-planck", notation={"p": "_t"})
+@derivation("fokker-planck-any-drift", notation={"p": "_t"})
 def fokker_planck_equation() -> Theorem:
     """Itô's formula gives the mean of any test function; integrate by parts until no derivative is left on it."""
     return fokker_planck()
+
+
+@derivation("fokker-planck", notation={"p": "_t"})
+def linear_fokker_planck() -> Theorem:
+    """The general equation for the linear drift f(t) x."""
+    return fokker_planck(b=lift(function("f")(t)) * coords(x))
 
 
 @derivation("continuity-from-flow", notation={"p": "_t"})

@@ -135,13 +135,10 @@ def along_the_flow() -> Theorem:
     """d/dt log p(z(t), t) = -(∇·v)(z(t), t)."""
     residual, trace, slope = scalar("c"), scalar("u"), vector("h")
     V = v(x, t)
-    named = (
-        definition("c", (x, t), d_dt(P, t) + div(P * V, x))
-        & definition("u", (x, t), div(V, x))
-        & definition("h", (x, t), grad(P, x).at(i), (i,))
-    )
+    balance = definition("c", (x, t), d_dt(P, t) + div(P * V, x))
+    named = balance & definition("u", (x, t), div(V, x)) & definition("h", (x, t), grad(P, x).at(i), (i,))
     continuity = given("the continuity equation", d_dt(P, t), -div(P * V, x))
-    at_z = instance(derive(residual(x, t)).to(0, by=continuity & named).qed(), x, z)
+    at_z = instance(derive(residual(x, t)).to(0, by=continuity & balance).qed(), x, z)
     path = given("z solves dz/dt = v(z, t)", d_dt(coords(z).at(i), t), v(z, t).at(i))
     return (
         derive(d_dt(log(p(z, t)), t)).to(
@@ -189,7 +186,7 @@ def moments() -> tuple[Theorem, ...]:
     density = fokker_planck("p", drift, g(t))
     half = lift(HALF * g(t) ** 2)
 
-    def moment(of: Expr, grad_of: Vec, right: Expr) -> Theorem:
+    def moment(of: Expr, grad_of: Vec, right: Expr, why: Reason) -> Theorem:
         return (
             derive(d_dt(integral(of * P, x), t))
             .to(integral(of * d_dt(P, t), x), by=under_integral)
@@ -205,13 +202,14 @@ def moments() -> tuple[Theorem, ...]:
                 integral(P * dot(drift, grad_of) + half * P * div(grad_of, x), x),
                 by=using(divergence_theorem(-half * P * grad_of, x)),
             )
-            .to(right, by=normalised("p"))
+            .to(right, by=why)
         ).qed()
 
     xi = coords(x).at(i)
-    first = moment(xi, grad(xi, x), lift(rate(t)) * integral(xi * P, x))
+    first = moment(xi, grad(xi, x), lift(rate(t)) * integral(xi * P, x), algebra)
     square = norm2(coords(x))
-    second = moment(square, grad(square, x), lift(2 * rate(t)) * integral(square * P, x) + lift(DIM * g(t) ** 2))
+    right = lift(2 * rate(t)) * integral(square * P, x) + lift(DIM * g(t) ** 2)
+    second = moment(square, grad(square, x), right, normalised("p"))
     alpha, sigma = function("α", positive=True), function("σ", positive=True)
     slope = d_dt(log(alpha(t)), t)
     g2 = d_dt(sigma(t) ** 2, t) - 2 * slope * lift(sigma(t) ** 2)

@@ -5,13 +5,16 @@ from concordant.proofs_tests.agreements import (
     bounds,
     calculus,
     divergences,
+    evidence,
     flow,
     kernels,
+    reversal,
     score,
     sde,
     solvers,
     unification,
     variational,
+    velocities,
 )
 
 __all__ = [
@@ -20,11 +23,14 @@ __all__ = [
     "bounds",
     "calculus",
     "divergences",
+    "evidence",
     "flow",
     "kernels",
+    "reversal",
     "score",
     "sde",
     "solvers",
     "unification",
     "variational",
+    "velocities",
 ]

@@ -219,6 +219,42 @@ def losses_have_the_oracle_as_minimiser(case: Case) -> Iterator[Compare]:
                 yield Compare(mean(weights, across), f64(0.0), mean(weights, across.abs()), at=f"t = {t:.4g}, {kind}")
 
 
+@agreement(
+    "probability-flow-in-four-parametrisations",
+    T1,
+    because="closed forms on both sides",
+    float32=True,
+    breaks=[
+        Break("λ taken for log(α²/σ²)", Schedule, "d_lam", lambda f: scaled(f, 2.0)),
+        Break(
+            "g² in place of ½ g²",
+            LinearSDE,
+            "ode_drift",
+            lambda f: lambda self, model, x, t: self.reverse_drift(model, x, t),
+        ),
+    ],
+)
+def four_forms_of_the_flow(case: Case) -> Iterator[Compare]:
+    """f x - σ λ' ε*, (σ'/σ) x + α λ' x_0*, f x + σ² λ' s* and α' x_0* + σ' ε*, each from predictions by linear solves and
+    automatic differentiation, are the drift f x - ½ g² s of the SDE's flow with the oracle's prediction of each kind."""
+    process = LinearSDE(case.schedule)
+    for t in case.times():
+        x, n, at = case.sample(t, 4), case.schedule.at(t), f64(t)
+        want = {kind: value for kind, (value, _) in _textbook(case, t, x).items()}
+        f, slope = case.schedule.f(t), case.schedule.d_lam(t)
+        forms: dict[Kind, list[Tensor]] = {
+            "epsilon": [f * x, -n.sigma * slope * want["epsilon"]],
+            "x0": [n.d_sigma / n.sigma * x, n.alpha * slope * want["x0"]],
+            "score": [f * x, n.sigma**2 * slope * want["score"]],
+            "velocity": [n.d_alpha * want["x0"], n.d_sigma * want["epsilon"]],
+        }
+        for kind, terms in forms.items():
+            got = process.ode_drift(case.target.predictor(case.schedule, kind), x, at)
+            # the conversion to the score and back is a sum of terms of these sizes
+            size = sum((norm(term) for term in terms), slope.abs() * (norm(x) + n.alpha * norm(want["x0"])))
+            yield Compare(got, terms[0] + terms[1], size.unsqueeze(-1), at=f"t = {t:.4g}, {kind}")
+
+
 # -------------------------------------------------------------------- one loss
 @agreement(
     "loss-weights",

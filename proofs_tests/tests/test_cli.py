@@ -72,12 +72,26 @@ def test_verify_a_table_of_ones_own(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "b.json", "mine.csv"]
 
 
-def test_verify_to_standard_output() -> None:
-    done = concordant(
-        "verify", "--target", "ring", "--schedule", "edm", "--claim", "ddpm-kernel", "--workers", "1", "--json", "-"
-    )
+def test_verify_to_standard_output(tmp_path: Path) -> None:
+    """The ledger and nothing else; what there is to say of the data goes to standard error."""
+    points = np.random.default_rng(2).normal(size=(30, 2))
+    points[:, 1] = 4
+    np.save(tmp_path / "flat.npy", points)
+    ask = ("verify", "--target", "flat.npy", "--schedule", "edm", "--claim", "ddpm-kernel", "--workers", "1")
+    done = concordant(*ask, "--json", "-", cwd=tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout)["totals"]["cells_failed"] == 0
+    assert "flat.npy: column 1 does not vary; kept" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_quick_run() -> None:
+    """As a user starts it; its budget is 30 seconds on two cores, twice that on a machine that others use."""
+    began = time.perf_counter()
+    done = concordant("verify", "--quick")
+    assert done.returncode == 0, done.stdout
+    assert "0 failed" in " ".join(done.stdout.split())
+    assert time.perf_counter() - began < 60
 
 
 def test_what_fails_is_named_with_both_values(tmp_path: Path) -> None:

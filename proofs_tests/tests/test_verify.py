@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from concordant.impl.targets.files import FloorWarning, fit, load, read
 from concordant.proofs_tests import ledger
 from concordant.proofs_tests.agreements import AGREEMENTS
 from concordant.proofs_tests.covering import cells, choose
+from concordant.proofs_tests.proof import Proof
 from concordant.proofs_tests.run import Result, Task
 from concordant.proofs_tests.verify import Request, plan
 from concordant.theory import registry
@@ -113,13 +115,21 @@ def result(slug: str, discrepancy: float = 0.0, wrong: int | None = None, error:
 
 
 def test_a_status_is_earned() -> None:
-    held, failed = result("tweedie"), result("tweedie", 1.0)
-    assert ledger.earned([held], [result("tweedie", 1.0, wrong=0)]) == "evaluated"
-    assert ledger.earned([held, failed], []) == "failed"
-    assert ledger.earned([held], [result("tweedie", 0.0, wrong=0)]) == "failed"  # a wrong formula that passed
-    assert ledger.earned([held], [result("tweedie", 1.0, wrong=0, error="boom")]) == "failed"
-    assert ledger.earned([result("tweedie", error="boom")], []) == "failed"
-    assert ledger.earned([], []) == "not run"
+    claim, rule = registry.claim("tweedie"), registry.claim("ito-formula")
+    held, failed, proof = result("tweedie"), result("tweedie", 1.0), Proof("tweedie", replayed=True)
+    noticed, passed = result("tweedie", 1.0, wrong=0), result("tweedie", 0.0, wrong=0)
+    assert ledger.earned(claim, [held], [noticed], None) == "evaluated"
+    assert ledger.earned(claim, [held, failed], [], None) == "failed"
+    assert ledger.earned(claim, [held], [passed], None) == "failed"  # a wrong formula that passed
+    assert ledger.earned(claim, [held], [result("tweedie", 1.0, wrong=0, error="boom")], None) == "failed"
+    assert ledger.earned(claim, [result("tweedie", error="boom")], [], None) == "failed"
+    assert ledger.earned(claim, [], [], None) == "not run"
+    assert ledger.earned(claim, [held], [noticed], proof) == ledger.earned(claim, [], [], proof) == "derived"
+    assert ledger.earned(claim, [], [], replace(proof, instance=True)) == "instance"
+    assert ledger.earned(claim, [held, failed], [noticed], proof) == "failed"
+    for bad in (replace(proof, replayed=False), replace(proof, error="no"), replace(proof, survivors=("sign",))):
+        assert ledger.earned(claim, [held], [noticed], bad) == "failed"
+    assert ledger.earned(rule, [], [], proof) == "rule"
 
 
 def test_a_claim_is_no_better_than_what_it_uses() -> None:
@@ -134,7 +144,7 @@ def test_a_claim_is_no_better_than_what_it_uses() -> None:
 
 
 def test_the_ledger_is_written_whole_and_read_back(tmp_path: Path) -> None:
-    made = ledger.build([result("tweedie", math.inf)], [registry.claim("tweedie")], 7, {"seed": 0})
+    made = ledger.build([result("tweedie", math.inf)], [], [registry.claim("tweedie")], 7, {"seed": 0})
     path = tmp_path / "ledger.json"
     ledger.write(made, path)
     assert ledger.read(path) == made == json.loads(path.read_text())
@@ -186,7 +196,7 @@ def test_the_hash_of_the_sources_covers_all_rooms_and_no_tests() -> None:
 def test_plans_resolve_names_and_refuse_bad_ones() -> None:
     made = plan(Request(targets=["ring"], schedules=["ve"], claims=["CD-0006", "tweedie"]))
     assert [claim.slug for claim in made.claims] == ["tweedie"]
-    assert {task.cell.target for task in made.tasks if task.wrong is None} == {"ring"}
+    assert {task.cell.target for task in made.tasks if isinstance(task, Task) and task.wrong is None} == {"ring"}
     for request, message in [
         (Request(targets=["rings"]), "unknown target 'rings': did you mean 'ring'"),
         (Request(schedules=["edn"]), "unknown schedule 'edn': did you mean 'edm'"),
@@ -293,11 +303,14 @@ def test_files_of_the_same_name_are_two_targets(
     for path in paths:
         np.save(path, table)
     made = plan(Request(targets=paths, claims=["tweedie"], components=2))
-    assert {task.cell.target for task in made.tasks if task.wrong is None} == {"a.npy", paths[1]}
+    assert {task.cell.target for task in made.tasks if isinstance(task, Task) and task.wrong is None} == {
+        "a.npy",
+        paths[1],
+    }
 
 
 def test_where_a_ledger_may_go(tmp_path: Path) -> None:
-    made = ledger.build([result("tweedie")], [registry.claim("tweedie")], 1, {"seed": 0})
+    made = ledger.build([result("tweedie")], [], [registry.claim("tweedie")], 1, {"seed": 0})
     (tmp_path / "link.json").symlink_to("real.json")
     ledger.write(made, tmp_path / "link.json")
     assert (tmp_path / "link.json").is_symlink()

@@ -32,6 +32,8 @@ from concordant.theory.kernel.terms import (
 
 Hypothesis = tuple[Any, ...]
 ANALYTIC = ("int", "path", "time")
+#: The label of what uniqueness assumes of the two solutions.
+EQUAL_ONCE = "equal at one time"
 
 
 def scalar_factors(c: sp.Expr) -> Iterator[sp.Expr]:
@@ -93,7 +95,7 @@ def _of_scalar(c: sp.Expr) -> Iterator[Hypothesis]:
                 continue
             if power.exp.is_Rational and power.exp.q == 2:
                 yield "positive", Num(f)
-            elif power.exp.is_negative and not isinstance(f, sp.Rational):
+            if power.exp.is_negative and not isinstance(f, sp.Rational):
                 yield "nonzero", Num(f)
 
 
@@ -183,3 +185,24 @@ def range_at_ends(h: Hypothesis, k: sp.Symbol, low: sp.Expr, high: sp.Expr | Non
     if end is None:
         raise Refused(f"{h[1]} ≤ {h[2]} fails for large {k}")
     return ranges((h[1].xreplace({k: end}), h[2].xreplace({k: end})))
+
+
+def not_shared(hyps: Iterable[Hypothesis], *variables: Any, kinds: tuple[str, ...] = ("range", "chain")) -> None:
+    """Raise `Refused` if a variable is one that the statement shares with its ranges or its chain: it is not universal."""
+    for one in hyps:
+        if one[0] not in kinds:
+            continue
+        symbols = set().union(*(c.free_symbols for c in one[1:] if isinstance(c, sp.Basic)))
+        if shared := {v for v in variables if v in symbols or v in one[1:]}:
+            raise Refused(f"{', '.join(map(str, shared))} is not free: the {one[0]} among the hypotheses is about it")
+
+
+def reached(start: Iterable[str], hyps: Iterable[Hypothesis]) -> set[str]:
+    """The names of fields, and of those that their definitions mention, all the way down."""
+    bodies = {g[1]: names(g[4]) for g in hyps if g[0] in ("where", "where log")}
+    found, front = set(start), list(start)
+    while front:
+        new = bodies.get(front.pop(), set()) - found
+        found |= new
+        front += new
+    return found

@@ -13,13 +13,16 @@ The form is a fraction over Q(atoms)[e^q, √v, sin] (see `ring`); what makes it
     angles         cos θ is an atom and sin² θ = 1 - cos² θ; angles that are equal, or opposite, share them.
 
 "Positive" is read off a factor's terms: all coefficients of one sign, and positive variables or even powers in every monomial;
-or it is a hypothesis.  Roots inside roots are not taken apart, nor are angles.
+so it is for a sum before it is multiplied out; or it is a hypothesis.  Signs that are not known are taken to be independent:
+√x √(1-x) = √(x(1-x)) is found only where x and 1 - x are said to be positive.  Roots inside roots are not taken apart, nor are
+sums of angles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -43,6 +46,7 @@ from concordant.theory.kernel.ring import UNIT, Ring, Value, constant
 from concordant.theory.kernel.scalars import Unsupported, check
 
 Factored = tuple[Fraction, Monomial, dict[Factor, int]]
+Parts = dict[int | Factor, Rational]  # a product of powers of variables and polynomials
 
 
 def is_zero_a(expr: sp.Expr, positive: tuple[sp.Expr, ...] = ()) -> bool:
@@ -60,6 +64,7 @@ def is_zero_a(expr: sp.Expr, positive: tuple[sp.Expr, ...] = ()) -> bool:
     form = NormalForm((expr, *positive))
     for part in positive:
         form.assume_positive(part)
+    form.notice_positive_sums(expr)
     return not form.value(expr)[0]
 
 
@@ -72,6 +77,21 @@ def _depth(expr: sp.Expr, found: dict[sp.Expr, int]) -> int:
         return depth
     found[expr.args[0]] = depth
     return depth + 1
+
+
+@lru_cache(maxsize=1 << 16)
+def _has_root(expr: sp.Expr) -> bool:
+    return bool(expr.is_Pow and expr.exp.q == 2) or any(map(_has_root, expr.args))
+
+
+def _is_never_negative(term: sp.Expr) -> bool:
+    """Whether each factor of a term is a positive number or atom, or an even power of something that must be real."""
+    return all(
+        factor.is_positive
+        if factor.is_Atom
+        else factor.is_Pow and factor.exp.is_Integer and factor.exp % 2 == 0 and not _has_root(factor.base)
+        for factor in sp.Mul.make_args(term)
+    )
 
 
 class NormalForm:
@@ -141,15 +161,15 @@ class NormalForm:
     # ------------------------------------------------------------ exponentials
     def _exponentials(self, exponents: list[sp.Expr]) -> None:
         """Make each e^exponent a monomial, in variables that are independent."""
-        fractions: list[tuple[sp.Expr, Poly, dict[object, Rational]]] = []
-        groups: list[dict[object, Rational]] = []  # common denominators, which share no factor
+        fractions: list[tuple[sp.Expr, Poly, Parts]] = []
+        groups: list[Parts] = []  # common denominators, which share no factor
         for exponent in exponents:
             numerator, denominator = self.ring.flatten(self.value(exponent))
             number, unit, over = self._factored(denominator)
             numerator = scale(numerator, 1 / number, power_monomial(unit, -1))
             below = tuple((v, -e) for v, e in (content(numerator) if numerator else ()) if e < 0)
             numerator = scale(numerator, 1, below)
-            parts: dict[object, Rational] = dict(below)
+            parts: Parts = dict(below)
             parts.update(over.items())
             fractions.append((exponent, numerator, parts))
             merged = dict(parts)
@@ -170,20 +190,24 @@ class NormalForm:
             self.exponents[exponent] = monomial
 
     def _exponential(self, term: Monomial, denominator: Poly) -> int:
+        """The variable e^(term/denominator), in lowest terms as far as monomials go."""
+        below = dict(content(denominator))
+        common = tuple((v, min(e, below[v])) for v, e in term if v in below)
+        term = times_monomial(term, power_monomial(common, -1))
+        denominator = scale(denominator, 1, power_monomial(common, -1))
         variable = self.ring.variable(("exp", term, frozenset(denominator.items())), high=True, positive=True)
         if variable not in self.powers:
             over = self.ring.invert(self.ring.lift(denominator))
             self.powers[variable] = self.ring.times(self.ring.lift({term: 1}), over)
         return variable
 
-    def _multiply_out(self, parts: dict[object, Rational]) -> Poly:
-        """Π of variables (numbers) and polynomials (sets of terms)."""
+    def _multiply_out(self, parts: Parts) -> Poly:
         result = ONE
         for part, multiplicity in parts.items():
-            if isinstance(part, frozenset):
+            if isinstance(part, int):
+                result = scale(result, 1, power_monomial(((part, 1),), multiplicity))
+            else:
                 result = times(result, power(dict(part), int(multiplicity)))
-            elif isinstance(part, int) and multiplicity:
-                result = scale(result, 1, ((part, multiplicity),))
         return result
 
     # --------------------------------------------------------- roots, logarithms
@@ -200,19 +224,32 @@ class NormalForm:
         return number / over, times_monomial(unit, power_monomial(under, -1)), kept
 
     def assume_positive(self, expr: sp.Expr) -> None:
-        number, unit, found = self._factored(*self.ring.flatten(self.value(expr)))
-        sign = 1 if number > 0 else -1
-        unknown = []
-        for key, multiplicity in self._with_units(unit, found)[1].items():
-            own = self._sign(key)
-            if own:
-                sign *= own**multiplicity
-            else:
-                unknown.append((key, multiplicity))
-        odd = [key for key, multiplicity in unknown if multiplicity % 2]
+        """A hypothesis.  It must leave one factor at most whose sign is not known otherwise."""
+        sign, odd = self._unknown(expr)
         if len(odd) > 1:
             raise Unsupported(f"{expr}: a product of factors of unknown sign; say which of them are positive")
         self.signs.update((key, sign) for key in odd)
+
+    def _unknown(self, expr: sp.Expr) -> tuple[int, list[Factor]]:
+        """The factors of unknown sign that occur an odd number of times, and the sign of all else."""
+        number, unit, found = self._factored(*self.ring.flatten(self.value(expr)))
+        sign = 1 if number > 0 else -1
+        odd = []
+        for key, multiplicity in self._with_units(unit, found)[1].items():
+            own = self._sign(key)
+            sign *= own**multiplicity if own else 1
+            if not own and multiplicity % 2:
+                odd.append(key)
+        return sign, odd
+
+    def notice_positive_sums(self, expr: sp.Expr) -> None:
+        """Sums such as 1 + (x - m)² show that they are positive only as long as they are not multiplied out."""
+        if _has_root(expr):
+            for part in sp.preorder_traversal(expr):
+                if part.is_Add and all(map(_is_never_negative, part.args)):
+                    sign, odd = self._unknown(part)
+                    if len(odd) == 1:
+                        self.signs[odd[0]] = sign
 
     def _with_units(self, unit: Monomial, found: dict[Factor, int]) -> tuple[Monomial, dict[Factor, int]]:
         """Move the variables that are not positive, or are roots, from the monomial to the factors."""

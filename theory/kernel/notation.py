@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from concordant.theory.kernel import names as declared
 from concordant.theory.kernel import terms
 from concordant.theory.kernel.terms import Const
 
@@ -431,8 +432,10 @@ def _abbreviate(c: sp.Expr, symbol: sp.Expr, what: sp.Expr) -> sp.Expr:
 def abbreviations(notation: Notation) -> list[tuple[sp.Expr, sp.Expr]]:
     """Pairs of a name (its square, a function of time) and the scalar that it stands for, which may use those before."""
     out: list[tuple[sp.Expr, sp.Expr]] = []
-    names: dict[str, Any] = {**terms._constants, "t": terms.time("t")}
-    names |= {name: sp.Function(name, **assumed) for name, assumed in terms._functions.items() if name.isidentifier()}
+    names: dict[str, Any] = {**declared._constants, "t": terms.time("t")}
+    names |= {
+        name: sp.Function(name, **assumed) for name, assumed in declared._functions.items() if name.isidentifier()
+    }
     for key, value in notation.items():
         if key[0] != "=":
             continue

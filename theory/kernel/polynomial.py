@@ -58,8 +58,8 @@ def add(a: Poly, b: Poly) -> Poly:
 
 
 def scale(a: Poly, number: Rational, monomial: Monomial = ()) -> Poly:
-    """a times one term."""
-    return {times_monomial(m, monomial): c * number for m, c in a.items()} if number else {}
+    """a times one term, whose number is not zero."""
+    return {times_monomial(m, monomial): c * number for m, c in a.items()}
 
 
 def times(a: Poly, b: Poly) -> Poly:
@@ -100,8 +100,9 @@ def content(a: Poly) -> Monomial:
 def normalised(a: Poly) -> tuple[Fraction, Monomial, Poly]:
     """a = number × monomial × polynomial: no content, and the coefficient of its greatest monomial is 1."""
     unit = content(a)
-    number = Fraction(a[max(a)])
-    return number, unit, scale(a, 1 / number, power_monomial(unit, -1))
+    rest = scale(a, 1, power_monomial(unit, -1))
+    number = Fraction(rest[max(rest)])
+    return number, unit, scale(rest, 1 / number)
 
 
 def divide(a: Poly, b: Poly) -> tuple[Poly, Poly]:

@@ -217,7 +217,7 @@ class Ring:
 
 
 def _least_common(a: Monomial, b: Monomial) -> Monomial:
-    if not a or not b or a == b:
+    if not a or not b:
         return a or b
     exponents = dict(a)
     for factor, multiplicity in b:

@@ -21,7 +21,7 @@ and in each an atom gets a random value of its own.  The expression lives in F_P
 
 Zero is reported after independent trials only.  Each is deceived with a chance of about degree/P; where n signs that are not
 known matter to roots, with a chance of up to 1 - 1/2^n, so that there are 40 trials then, good for n = 2 or 3, and the rest
-is up to test A.  Not zero is certain, except where angles are sums, a prime above 31 stands under a root, or something is
+is up to test A.  Not zero is certain, except where angles are sums, a prime above 41 stands under a root, or something is
 positive for another reason than its form.
 """
 
@@ -29,7 +29,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -37,11 +38,11 @@ from sympy.core.function import AppliedUndef
 
 from concordant.theory.kernel.scalars import Unsupported, check
 
-R, Q, P, L = 444050879, 888101759, 1776203519, 3552407039  # 2, 3, 5, ..., 31 are squares in F_P
+R, Q, P, L = 498830639, 997661279, 1995322559, 3990645119  # 2, 3, 5, ..., 41 are squares in F_P
 BELOW = {P: Q, Q: R, L: P}  # where the exponents of exponentials live
 ABOVE = {P: L}  # where the arguments of logarithms live
 GENERATOR = 4  # a square, so it generates the squares: the subgroup of order (modulus - 1)/2, the prime below
-TRIALS, REDRAWS = 3, 4000
+TRIALS, UNKNOWN_SIGN, REDRAWS = 3, 40, 2000
 
 
 class Gauss(NamedTuple):
@@ -69,18 +70,24 @@ def is_zero_b(expr: sp.Expr, positive: tuple[sp.Expr, ...] = (), seed: int = 0) 
         check(part)
     rng = random.Random(seed)
     trials = max(_trials(part, positive) for part in (expr, *positive))
-    demands = tuple(dict.fromkeys([*positive, *_positive_sums(expr)])) if trials > TRIALS else ()
-    done = 0
-    for _ in range(REDRAWS + trials):
-        try:
-            value = Point(rng, demands).value(expr, P)
-        except Retry:
-            continue
-        if value != (0, 0):
-            return False
-        done += 1
-        if done == trials:
-            return True
+    sums = [part for known in (*positive, expr) for part in _positive_sums(known)]
+    if trials == TRIALS:
+        attempts: list[tuple[tuple[sp.Expr, ...], int]] = [((), TRIALS)]
+    else:
+        # some sums can't be made squares, as 3 + √3, which has no atoms: then one must do without, at all signs
+        attempts = [((*sums, *positive, *_hidden_sums(expr, rng)), trials), (positive, UNKNOWN_SIGN)]
+    for demands, trials in attempts:
+        done = 0
+        for _ in range(REDRAWS + trials):
+            try:
+                value = Point(rng, tuple(dict.fromkeys(demands))).value(expr, P)
+            except Retry:
+                continue
+            if value != (0, 0):
+                return False
+            done += 1
+            if done == trials:
+                return True
     raise Unsupported(f"{expr}: no point found where it is defined; is a denominator zero, or a hypothesis impossible?")
 
 
@@ -89,7 +96,7 @@ def _trials(expr: sp.Expr, positive: tuple[sp.Expr, ...]) -> int:
     """How many trials there should be: more where there are roots, many where the sign of a radicand is not known."""
     most = max((_trials(arg, positive) for arg in expr.args), default=TRIALS)
     if expr.is_Pow and expr.exp.q == 2:
-        return max(most, 4 * TRIALS if _is_positive(expr.base) or expr.base in positive else 40)
+        return max(most, 4 * TRIALS if _is_positive(expr.base) or expr.base in positive else UNKNOWN_SIGN)
     return most
 
 
@@ -98,6 +105,25 @@ def _positive_sums(expr: sp.Expr) -> tuple[sp.Expr, ...]:
     """The sums of positive terms in `expr`: their sign is in no atom, so where there are roots points are chosen for it."""
     own = (expr,) if expr.is_Add and _is_positive(expr) else ()
     return tuple(dict.fromkeys([*(part for arg in expr.args for part in _positive_sums(arg)), *own]))
+
+
+def _hidden_sums(expr: sp.Expr, rng: random.Random) -> Iterator[sp.Expr]:
+    """Parts of sums, all of positive terms, that have the same square as another term: a + b in √(a² + 2ab + b²) - a - b."""
+    point = Point(rng)
+    for node in sp.preorder_traversal(expr):
+        if not (node.is_Add and any(_trials(arg, ()) > TRIALS for arg in node.args)):
+            continue
+        try:
+            values = {arg: point.value(arg, P) for arg in node.args}
+        except Retry:
+            continue
+        squares = {_times(value, value, P) for value in values.values()}
+        for sign in (1, -1):
+            terms = [arg for arg in node.args if _is_positive(sign * arg)][:8]
+            for some in (some for size in range(2, len(terms) + 1) for some in combinations(terms, size)):
+                total = Gauss(sum(values[arg].re for arg in some) % P, sum(values[arg].im for arg in some) % P)
+                if _times(total, total, P) in squares:
+                    yield sp.Add(*(sign * arg for arg in some))
 
 
 @cache
@@ -130,7 +156,7 @@ class Point:
         """Draw the atoms of `demand` that are not drawn yet until it is a square, keeping the others as they are."""
         tables: list[dict[Any, Gauss]] = [self.atoms, *self.memo.values()]
         sizes = [len(table) for table in tables]
-        for _ in range(64):
+        for _ in range(16):
             if _is_square(self.value(demand, modulus), modulus):
                 return
             if len(self.atoms) == sizes[0]:
@@ -259,7 +285,7 @@ def _baby_steps() -> dict[int, int]:
     return dict(powers())
 
 
-@cache
+@lru_cache(maxsize=1 << 12)
 def discrete_logarithm(value: int) -> int:
     """The n < P with 4^n = value in F_L, for a square `value`: baby steps and giant steps.
 
@@ -267,8 +293,8 @@ def discrete_logarithm(value: int) -> int:
     123456789
     """
     steps, giant = _baby_steps(), pow(GENERATOR, -BABY, L)
-    for turn in range(P // BABY + 1):
-        if value in steps:
-            return turn * BABY + steps[value]
+    turns = 0
+    while value not in steps:  # ends, as every square is a power of the generator
         value = value * giant % L
-    raise AssertionError("every square is a power of the generator")
+        turns += 1
+    return turns * BABY + steps[value]
