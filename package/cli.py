@@ -147,7 +147,12 @@ def show(claim: str, form: str | None) -> None:
 
     one = registry.claim(claim)
     if form == "sympy":
-        click.echo(_instances().script(one.slug))
+        from concordant.theory.instances import script
+
+        text = script(one.slug)
+        if text is None:
+            raise BadInput(f"claim {one.tag} has no script")
+        click.echo(text, nl=False)
         return
     from concordant.proofs_tests import telling
     from concordant.theory.derivation import derive
@@ -187,15 +192,6 @@ def show(claim: str, form: str | None) -> None:
 
     console = Console()
     show_claim(console, one, agreements, None if derivation is None else lambda: telling.tell(console, derivation))
-
-
-def _instances() -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module("concordant.theory.instances")
-    except ModuleNotFoundError as error:
-        raise BadInput("this version has no SymPy scripts of its instances") from error
 
 
 @main.command()

@@ -41,8 +41,9 @@ from concordant.theory.kernel.terms import (
 
 STATEMENTS = {
     "tweedie": "x + σ² ∇log p(x) = (∫ α x_0 q(x|x_0) p_0(x_0) dx_0)/p(x)",
-    "fokker-planck": "∂_t p_t(x) = −∇·(p_t(x) f(x, t)) + ½ g(t)² Δp_t(x)",
-    "ito-formula": "∇φ(x)·dx + ½ dx·(∇²φ(x)) dx = (f(x, t)·∇φ(x) + ½ g(t)² Δφ(x)) dt + g(t) ∇φ(x)·dw",
+    "fokker-planck-any-drift": "∂_t p_t(x) = −∇·(p_t(x) f(x, t)) + ½ g(t)² Δp_t(x)",
+    "ito-formula": "(∂_t h(x, t)) dt + ∇h(x, t)·dx + ½ dx·(∇²h(x, t)) dx "
+    "= (∂_t h(x, t) + f(x, t)·∇h(x, t) + ½ g(t)² Δh(x, t)) dt + g(t) ∇h(x, t)·dw",
     "elbo": "log p_φ(x) ≥ ∫ q(z|x) log p_φ(x|z) dz − KL(q(z|x) ‖ π(z))",
     "ddpm-elbo-terms": "log p_{φ,L}(x_0) ≥ E_q[log p_{φ,1}(x_0|x_1)] − KL(q̄_L(y|x_0) ‖ π(y)) "
     "− Σ_{k=2}^L E_q[KL(q_k(y|x_k, x_0) ‖ p_{φ,k}(y|x_k))]",
@@ -54,7 +55,7 @@ STATEMENTS = {
 IN_TEX = {
     "tweedie": r"\mathbf{x} + \sigma^{2} \nabla \log p(\mathbf{x}) = \frac{\int \alpha \mathbf{x}_{0} q(\mathbf{x}\mid "
     r"\mathbf{x}_{0})\,p_{0}(\mathbf{x}_{0})\,\mathrm{d}\mathbf{x}_{0}}{p(\mathbf{x})}",
-    "fokker-planck": r"\partial_{t} p_{t}(\mathbf{x}) = -\nabla\cdot (p_{t}(\mathbf{x})\,\mathbf{f}(\mathbf{x}, t)) + "
+    "fokker-planck-any-drift": r"\partial_{t} p_{t}(\mathbf{x}) = -\nabla\cdot (p_{t}(\mathbf{x})\,\mathbf{f}(\mathbf{x}, t)) + "
     r"\tfrac{1}{2} g(t)^{2} \Delta p_{t}(\mathbf{x})",
 }
 
@@ -276,6 +277,16 @@ def test_show_tells_the_derivation() -> None:
     assert done.returncode == 0, done.stderr
     assert STATEMENTS["tweedie"] in done.stdout
     assert "by the definition of p and differentiation under the integral over x_0" in done.stdout
+
+
+def test_show_a_script_of_sympy_alone() -> None:
+    done = concordant("show", "tweedie", "--sympy")
+    assert done.returncode == 0, done.stderr
+    compile(done.stdout, "tweedie", "exec")
+    assert "import sympy" in done.stdout or "from sympy" in done.stdout
+    done = concordant("show", "flow-map", "--sympy")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no script" in done.stderr
 
 
 def test_show_in_latex_and_for_machines() -> None:
