@@ -28,6 +28,7 @@ from concordant.theory.kernel.terms import Refused
 AXIOMS = (
     "Dynkin",
     "Jensen",
+    "chain Bayes",
     "chain start",
     "divergence theorem",
     "fundamental lemma",

@@ -224,7 +224,7 @@ def ddpm_elbo() -> Theorem:
     steps = product(f(k, at(k - 1), at(k)) / q(k, at(k), at(k - 1)), k, 2, last)
     ratio = prior(at(last)) * steps * f(one, x0, at(1)) / q(one, at(1), x0)
     by_definition = defined("p", (x0, last), mean(ratio))
-    bayes = definition("r", (k, y, x, z), q(k, x, y) * m(k - 1, y, z) / m(k, x, z))
+    bayes = instance(instance(chain.bayes(k, y, x), y, at(k - 1)), x, at(k))  # along the path
     start = chain.start(x)
 
     tele = telescoping(lambda j: log(m(j, at(j), x0)), last, 1)
@@ -243,7 +243,7 @@ def ddpm_elbo() -> Theorem:
             + pairs
             - total(log(m(k, at(k), x0)) - log(m(k - 1, at(k - 1), x0)), k, 2, last)
             - log(q(one, at(1), x0)),
-            by=bayes,
+            by=using(bayes.inside(lambda e: total(log(e), k, 2, last)), text="Bayes' rule along the path"),
         )
         .to(
             ends + pairs - log(m(last, at(last), x0)) + log(m(one, at(1), x0)) - log(q(one, at(1), x0)),

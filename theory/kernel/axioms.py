@@ -178,6 +178,20 @@ class Chain:
         lhs, rhs = Field(self.q, (one, x, self.x0)), Field(self.m, (one, x, self.x0))
         return make_theorem("chain start", lhs, "=", rhs, [self.hypothesis], (), {"chain": self.hypothesis, "x": x})
 
+    def bayes(self, k: Any, y: Point, x: Point) -> Theorem:
+        """r(k; y, x, x0) is q(k; x, y) m(k-1; y, x0)/m(k; x, x0), for k ≥ 2: Bayes' rule.
+
+        >>> from concordant.theory.kernel.examples import *
+        >>> sorted(h[0] for h in Chain("Q", "q", "m", "r", Point("x0"), last).bayes(k, y, x).hyps)
+        ['chain', 'nonzero', 'range', 'range']
+        """
+        k = sp.sympify(k)
+        lhs, step = Field(self.r, (k, y, x, self.x0)), Field(self.q, (k, x, y))
+        rhs = step * Field(self.m, (k - 1, y, self.x0)) / Field(self.m, (k, x, self.x0))
+        hyps = {self.hypothesis, *h.side_conditions(rhs)} | h.ranges((2, k), (k, self.last))
+        params = {"chain": self.hypothesis, "k": k, "y": y, "x": x}
+        return make_theorem("chain Bayes", lhs, "=", rhs, hyps, (), params)
+
     def marginal(self, of: Callable[[Point], Any], k: Any, y: Point, w: Path) -> Theorem:
         """E f(x_k) = ∫ m(k; y, x0) f(y) dy.
 

@@ -95,6 +95,25 @@ def expr(e: Expr) -> list[Any]:
     raise TypeError(f"no certificate can hold {e!r}")
 
 
+#: Where hypotheses name variables, times and steps among them: elsewhere these are scalars.
+_NAMED = {"where": (1,), "where log": (1,), "law": (0, 1)}
+#: And where parameters of rules do.
+_NAMED_PARAMS = {
+    "first term": ("k",),
+    "last term": ("k",),
+    "empty sum": ("k",),
+    "induction": ("n",),
+    "fundamental theorem": ("t",),
+    "Dynkin": ("t",),
+    "time reversal": ("t", "tau"),
+    "uniqueness": ("params",),
+}
+
+
+def _named(v: Any) -> Any:
+    return [a.name for a in v] if isinstance(v, (tuple, list)) else v.name
+
+
 def value(v: Any) -> Any:
     """Anything that a hypothesis or a parameter may hold, as JSON."""
     match v:
@@ -102,8 +121,10 @@ def value(v: Any) -> Any:
             return expr(v)
         case At() | Along():
             return arg(v)
-        case Point() | Index() | Path() | Time() | Step():
+        case Point() | Index() | Path():
             return v.name
+        case (str(kind), *rest) if kind in _NAMED:
+            return [kind, *(_named(a) if n in _NAMED[kind] else value(a) for n, a in enumerate(rest))]
         case sp.Basic():
             return scalar(v)
         case tuple() | list():
@@ -171,7 +192,9 @@ def certificate(claim: str, theorem: Any) -> dict[str, Any]:
                 "rhs": expr(th.rhs),
                 "hyps": hypotheses(th.hyps),
                 "premises": premises,
-                "params": value(th.params),
+                "params": {
+                    k: _named(v) if k in _NAMED_PARAMS.get(th.rule, ()) else value(v) for k, v in th.params.items()
+                },
             }
         )
         number[id(th)] = len(steps) - 1

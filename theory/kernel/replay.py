@@ -84,6 +84,7 @@ PARAMS = {  # of each rule, in the same letters; H is an E with holes, B true or
     "path marginal": "chain:C k:S y:N h:E w:N",
     "path posterior": "chain:C k:S y:N h:E w:N",
     "chain start": "chain:C x:N",
+    "chain Bayes": "chain:C k:S y:N x:N",
     "fundamental theorem": "of:E t:N low:S high:S",
     "Dynkin": "phi:N x:N t:N p:E drift:E noise:E index:N dx:N",
     "fundamental lemma": "phi:N x:N left:E right:E",
@@ -1035,6 +1036,17 @@ class Checker:
         args = (("sc", ONE), ("pt", x), ("pt", x0))
         s.states(("field", q, args, ()), ("field", m, args, ()))
         return [s.params["chain"]]
+
+    def chain_bayes(self, s: Step) -> list[Tree]:
+        chain, k, y, x = s.params.values()
+        _, _, q, m, r, x0, last = chain
+        need(len({x, y, x0}) == 3, "the points must be different variables")
+
+        def of(name: str, k: Tree, *points: str) -> Tree:
+            return ("field", name, (("sc", k), *(("pt", a) for a in points)), ())
+
+        s.states(of(r, k, y, x, x0), mul(of(q, k, x, y), of(m, plus(k, -1), y, x0), ("pow", of(m, k, x, x0), -1)))
+        return [chain, ("nonzero", m), *at_most(("q", 2, 1), k), *at_most(k, last)]
 
     def fundamental_theorem(self, s: Step) -> list[Tree]:
         e, t, low, high = s.params.values()

@@ -68,6 +68,7 @@ RULES = {
     "path marginal": "the mean along a chain of a function of x_k is its integral against the marginal",
     "path posterior": "the tower property of a chain, given x_k and x_0",
     "chain start": "the first marginal of a chain is its first kernel",
+    "chain Bayes": "Bayes' rule for the posterior of a chain",
     "first term": "a sum is its first term and the rest",
     "last term": "a sum is its last term and the rest",
     "empty sum": "an empty sum is 0",
@@ -324,6 +325,8 @@ class Speaker:
                 return "the sum being empty"
             case "chain start":
                 return "the start of the chain"
+            case "chain Bayes":
+                return "Bayes' rule for the chain"
             case "path marginal":
                 return "the marginal of the chain"
             case "path posterior":
