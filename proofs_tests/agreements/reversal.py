@@ -244,7 +244,7 @@ def weighted_loss_has_the_score_as_minimiser(case: Case) -> Iterator[Compare]:
     """Σ_t ω(t) E[½|s - ∇log p_t(x_t|x_0)|²] over pairs rises by exactly Σ_t ω(t) ½ η² E|δ|² when the score is moved by η δ, for
     two weights ω with a field δ each."""
     case = case.reduced()
-    process, times, eta = LinearSDE(case.schedule), case.times((1.5, -0.5)), 0.3
+    process, times, eta = LinearSDE(case.schedule), case.times((1.0, -0.5)), 0.3
     pairs, scores = [case.pairs(t) for t in times], []
     for t, (_, x0, noise) in zip(times, pairs, strict=True):
         alpha, sigma = case.level(t)

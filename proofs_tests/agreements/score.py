@@ -309,6 +309,7 @@ def products_with_a_field(case: Case) -> Iterator[Compare]:
     T1,
     because="closed forms against automatic differentiation, twice",
     bound=1e-9,
+    applies=few_components,  # passes over all components for every dimension
     breaks=[
         Break("g² for ½ g²", calculus, "fokker_planck", lambda f: lambda b, s, g2, x, t: f(b, s, 2 * g2, x, t)),
         Break(
