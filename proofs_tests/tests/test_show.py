@@ -18,7 +18,7 @@ from concordant.theory.derivation import Derivation, derive, slugs
 from concordant.theory.kernel.formula import plain, tex
 from concordant.theory.kernel.notation import TEX
 from concordant.theory.kernel.rules import Theorem
-from concordant.theory.kernel.sentences import Speaker
+from concordant.theory.kernel.sentences import RULES, Speaker
 from concordant.theory.kernel.show import Hypothesis, Line, Story, _all, axioms, hypothesis_text, statement
 from concordant.theory.kernel.terms import (
     Expr,
@@ -247,6 +247,12 @@ def test_axioms() -> None:
     made = derive("velocity-is-not-unique")
     assert made is not None
     assert "given: the continuity equation" in axioms(made.theorems[0])
+
+
+def test_every_rule_is_told() -> None:
+    """No rule is used that `axioms` would pass over."""
+    rules = {th.rule for d in derivations() for theorem in d.theorems for th in _all(theorem)}
+    assert rules <= {*RULES, "chain", "congruence", "given", "definition", "independent"}
 
 
 def test_katex_reads_all() -> None:
