@@ -201,8 +201,8 @@ def _minus_v(alpha: Tensor, sigma: Tensor, c: Tensor) -> Pair:
 def edm_preconditioning(sigma: Tensor, sigma_data: float = 0.5) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(c_skip, c_out, c_in, c_noise) of D(x, σ) = c_skip x + c_out F(c_in x, c_noise) (Karras et al. 2022, table 1).
 
-    >>> [round(float(c), 4) for c in edm_preconditioning(torch.tensor(1.0))]
-    [0.2, 0.4472, 0.8944, 0.0]
+    >>> tuple(round(float(c), 4) for c in edm_preconditioning(torch.tensor(1.0)))
+    (0.2, 0.4472, 0.8944, 0.0)
     """
     total = (sigma**2 + sigma_data**2).sqrt()
     return (sigma_data / total) ** 2, sigma * sigma_data / total, 1 / total, sigma.log() / 4

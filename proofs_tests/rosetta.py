@@ -60,6 +60,11 @@ def _tex(node: ast.expr, tight: bool = False) -> str:
     raise TypeError(f"no TeX for {ast.unparse(node)}")
 
 
+def _maths(formula: str) -> str:
+    """A formula as it must stand in HTML that Markdown does not read."""
+    return f'<span class="arithmatex">\\({html.escape(formula, quote=False)}\\)</span>'
+
+
 def _words(text: str) -> str:
     """Plain text as HTML, with `code` and x_0 set as such."""
     parts = html.escape(text, quote=False).replace("x_0", "x₀").split("`")
@@ -98,9 +103,9 @@ def conventions() -> str:
             ("", f'{_words(there.whose)}<span class="source">{_words(there.source)}</span>'),
             ("told", _words(there.told)),
             ("noise at", noise),
-            ("sees", f"\\({there.point}\\)"),
-            ("says", f"\\({tex(there.says)}\\): {_words(there.predicts)}"),
-            ("clean data", f"\\({tex(there.recover)}\\)"),
+            ("sees", _maths(there.point)),
+            ("says", f"{_maths(tex(there.says))}: {_words(there.predicts)}"),
+            ("clean data", _maths(tex(there.recover))),
             ("rests on", f"{_claim(there.claim)}<br><code>{there.name}</code>"),
         ]
         rows.append(_row(there.name, cells))

@@ -6,6 +6,7 @@ import functools
 import http.server
 import itertools
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -48,17 +49,24 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site, built without its hooks (which ask for a fresh ledger), served on this machine."""
-    folder = tmp_path_factory.mktemp("site")
-    config = folder / "mkdocs.yml"
-    config.write_text(
-        f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: {ROOT / 'docs'}\nsite_dir: {folder / 'site'}\nhooks: []\nplugins: [search]\n"
-    )
-    subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "-q", "-f", config],
-        check=True, env={"NO_MKDOCS_2_WARNING": "1", "PATH": "/usr/bin:/bin"}, capture_output=True,
-    )  # fmt: skip
-    handler = functools.partial(_Quiet, directory=str(folder / "site"))
+    """The site served on this machine: the folder that CONCORDANT_SITE names, else built here without its hooks.
+
+    The hooks ask for a fresh ledger and typeset formulas, which these tests do not need.
+    """
+    built = os.environ.get("CONCORDANT_SITE")
+    if built is None:
+        folder = tmp_path_factory.mktemp("site")
+        config = folder / "mkdocs.yml"
+        bare = "hooks: []\nplugins: [search]\nextra_css: []\nextra_javascript: []\n"
+        config.write_text(
+            f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: {ROOT / 'docs'}\nsite_dir: {folder / 'site'}\n{bare}"
+        )
+        subprocess.run(
+            [sys.executable, "-m", "mkdocs", "build", "-q", "-f", config],
+            check=True, env={"NO_MKDOCS_2_WARNING": "1", "PATH": "/usr/bin:/bin"}, capture_output=True, cwd=ROOT,
+        )  # fmt: skip
+        built = str(folder / "site")
+    handler = functools.partial(_Quiet, directory=str(ROOT / built))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
