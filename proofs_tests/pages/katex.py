@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -118,6 +119,4 @@ class Typesetter:
 
 def _without(css: str, kind: str) -> str:
     """A style sheet whose fonts are not offered in this format."""
-    import re
-
     return re.sub(rf',url\([^)]*\) ?format\("{kind}"\)', "", css)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 
 from concordant.proofs_tests.pages.katex import Formula, Typesetter
 
@@ -54,9 +55,7 @@ def plain(tex: str) -> str:
     tex = re.sub(r"\\([A-Za-z]+|\|)\s*", word, tex)
     tex = re.sub(r"\\(\w+) \s*\{?\s*(\w)", lambda m: m[2] + ACCENTS.get(m[1], ""), tex)
     tex = re.sub(r"[{}\\]|(?<=√) ", "", tex)
-    tex = re.sub(r"(?<=[\w∇∂∫]) (?=[_^(,.\])])|(?<=[(\[]) ", "", tex)
-    import unicodedata
-
+    tex = re.sub(r" (?=[_^,.\])])|(?<=[(\[]) ", "", tex)
     return unicodedata.normalize("NFC", " ".join(tex.split()))
 
 
@@ -109,6 +108,6 @@ def typeset(page: str, by: Typesetter, where: str) -> str:
             return ready[formula]
         tag = TAG.search(formula.tex)
         anchor = f' id="eq-{re.sub(r"[^A-Za-z0-9.-]+", "-", tag[1]).strip("-")}"' if tag else ""
-        return f'<span class="equation" tabindex="0"{anchor}>{ready[formula]}</span>'
+        return f'<span class="equation"{anchor}>{ready[formula]}</span>'
 
     return SEARCH_ONLY.sub("", PLACEHOLDER.sub(put, page))
