@@ -153,7 +153,7 @@ def checks(book: Book, claim: Claim, entry: Entry) -> str:
 def agreement(book: Book, name: str, cells: list[Mapping[str, Any]]) -> str:
     """One agreement: what it compares, its tolerance with the reason, its cells folded."""
     found, first, worst = book.agreements.get(name), cells[0], max(cells, key=plot.share)
-    said = html.escape(found.statement) if found else ""
+    said = maths.text(found.statement) if found else ""
     limit = f"Tolerance {first['tolerance']:g}"
     if found:
         limit += f" (class {first['tolerance_class']}: {found.tolerance.meaning}), because: {html.escape(found.because)}"
@@ -163,7 +163,7 @@ def agreement(book: Book, name: str, cells: list[Mapping[str, Any]]) -> str:
         for c in cells
     )
     table = (
-        '<div class="scroll"><table><thead><tr><th scope="col">target</th><th scope="col">schedule</th><th scope="col" class="n">discrepancy</th>'
+        '<div class="scroll"><table class="cells"><thead><tr><th scope="col">target</th><th scope="col">schedule</th><th scope="col" class="n">discrepancy</th>'
         f'<th scope="col" class="n">tolerance</th><th scope="col"></th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
     return (
@@ -176,7 +176,7 @@ def agreement(book: Book, name: str, cells: list[Mapping[str, Any]]) -> str:
 def wrong_formulas(wrong: Iterable[Mapping[str, Any]]) -> str:
     """The wrong formulas that were put in the place of the right one, and how far off they were."""
     rows = "".join(
-        f"<tr><td>{html.escape(w['formula'])}</td><td class='n'>{number(w['discrepancy'])}</td>"
+        f"<tr><td>{maths.text(w['formula'])}</td><td class='n'>{number(w['discrepancy'])}</td>"
         f"<td class='n'>{w['tolerance']:g}</td><td>{'noticed' if w['refuted'] else '<b>not noticed</b>'}</td></tr>"
         for w in wrong
     )
@@ -184,7 +184,7 @@ def wrong_formulas(wrong: Iterable[Mapping[str, Any]]) -> str:
         return ""
     return (
         "### Wrong formulas { #wrong }\n\n<p>Each was put in the place of the right one, and the agreement had to fail.</p>\n\n"
-        '<div class="scroll"><table><thead><tr><th scope="col">in place of the right formula</th><th scope="col" class="n">discrepancy</th>'
+        '<div class="scroll"><table class="cells"><thead><tr><th scope="col">in place of the right formula</th><th scope="col" class="n">discrepancy</th>'
         f'<th scope="col" class="n">tolerance</th><th scope="col"></th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 

@@ -1,7 +1,7 @@
 """What hand-written pages may ask for: `[CD-0006]` is a link to a claim, and `{{ … }}` something made from the objects.
 
     {{ claim CD-0006 }}    the statement in its frame, so that it stands in one place only
-    {{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence
+    {{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence;  {{ version }}, its version
     {{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}
 """
 
@@ -87,6 +87,7 @@ def cite(book: Book) -> str:
 
 MADE: dict[str, Callable[[Book], str]] = {
     "ledger": lists.state,
+    "version": lambda book: f"version {book.ledger['version']}, {book.ledger['created'][:10]}, seed {book.ledger['run']['seed']}",
     "summary": lambda book: figures.summary(book.ledger),
     "claims": lists.claims,
     "map": whole_map,

@@ -20,7 +20,7 @@ def css_name(status: str) -> str:
     return "st-" + status.replace(" ", "-")
 
 
-def node(book: Book, claim: Claim, x: float, y: float, w: float, address: str, extra: str = "") -> str:
+def node(book: Book, claim: Claim, x: float, y: float, w: float, address: str, extra: str = "", anchor: str = "") -> str:
     """A box with a claim's tag and title, linked; the bar at its left tells its status."""
     status = book.status(claim.slug)
     whole = " whole" if book.whole(claim.slug) else ""
@@ -34,7 +34,8 @@ def node(book: Book, claim: Claim, x: float, y: float, w: float, address: str, e
     title = f"<title>{html.escape(f'{claim.tag} {claim.title}: {status}')}</title>"
     if not address:
         return f'<g class="{css}">{title}{body}</g>'
-    return f'<a class="{css}" href="{address}" data-tag="{claim.tag}">{title}{body}</a>'
+    ident = f' id="{anchor}"' if anchor else ""
+    return f'<a class="{css}"{ident} href="{address}" data-tag="{claim.tag}">{title}{body}</a>'
 
 
 def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
@@ -135,7 +136,7 @@ def whole_map(book: Book, address: Address, topic_name: Callable[[str], str]) ->
                 left = starts[d] + (i // MOST) * (BOX + GAP)
                 top = y + LANE_LABEL + (i % MOST) * (HIGH + GAP)
                 place[claim.slug] = (left, top)
-                boxes.append(node(book, claim, left, top, BOX, address(claim)))
+                boxes.append(node(book, claim, left, top, BOX, address(claim), anchor=claim.tag))
         y += high
     edges = []
     for claim in book.claims.values():

@@ -78,7 +78,7 @@ def coverage(book: Book) -> str:
     have = sum(row in covered for row in total)
     top = (
         f"<p><b>{have} of {len(total)}</b> rows have a claim; {len(total) - have} have none yet, and nothing is said of them here.</p>\n\n"
-        '<div class="scroll"><table><thead><tr><th scope="col">chapter</th><th scope="col" class="n">rows</th>'
+        '<div class="scroll"><table class="cells"><thead><tr><th scope="col">chapter</th><th scope="col" class="n">rows</th>'
         '<th scope="col" class="n">with a claim</th><th scope="col">part</th></tr></thead>'
         f"<tbody>{''.join(table)}</tbody></table></div>"
     )
@@ -88,4 +88,4 @@ def coverage(book: Book) -> str:
 def statuses() -> str:
     """What each status means."""
     rows = "".join(f"<tr><td>{badge(name)}</td><td>{said}</td></tr>" for name, said in MEANINGS.items())
-    return f'<div class="scroll"><table><thead><tr><th scope="col">status</th><th scope="col">means</th></tr></thead><tbody>{rows}</tbody></table></div>'
+    return f'<div class="scroll"><table class="cells"><thead><tr><th scope="col">status</th><th scope="col">means</th></tr></thead><tbody>{rows}</tbody></table></div>'

@@ -40,7 +40,7 @@ def plain(tex: str) -> str:
     """A formula in plain Unicode, for search and for titles.
 
     >>> plain(r"\\alpha\\,\\mathbb{E}[x_0\\mid x_t=x] = x+\\sigma^2\\nabla\\log p_t(x)")
-    'α E[x_0 | x_t=x] = x+σ^2 ∇ log p_t(x)'
+    'α E[x_0| x_t=x] = x+σ^2∇ log p_t(x)'
     >>> plain(r"\\frac{\\alpha_s}{\\bar\\alpha_t}")
     'α_s/ᾱ_t'
     """
@@ -74,14 +74,26 @@ def _attribute(tex: str) -> str:
     return code
 
 
+SUBSCRIPT = re.compile(r"(?<![\w\u0300-\u036f])((?:[^\W\d_]|[∂∇ΣΠ∫])[\u0300-\u036f]?)_(?:\{([^}]*)\}|([^\W_]))(?![^\W_])")
+
+
+def _words(words: str) -> str:
+    """Plain words as HTML, with the subscripts of x_0 and the like set as such."""
+
+    def put(found: re.Match[str]) -> str:
+        return f"<var>{found[1]}<sub>{SUBSCRIPT.sub(put, found[2] or found[3])}</sub></var>"
+
+    return SUBSCRIPT.sub(put, html.escape(words, quote=False))
+
+
 def text(words: str) -> str:
     """HTML of words with formulas between dollars."""
     parts, at = [], 0
     for found in DOLLARS.finditer(words):
-        parts.append(html.escape(words[at : found.start()], quote=False))
+        parts.append(_words(words[at : found.start()]))
         parts.append(placeholder(found[1] or found[2], display=found[1] is not None))
         at = found.end()
-    return "".join(parts) + html.escape(words[at:], quote=False)
+    return "".join(parts) + _words(words[at:])
 
 
 def search_only(words: str) -> str:

@@ -55,7 +55,7 @@ def strip(entries: Sequence[Mapping[str, Any]]) -> str:
         body.append(f'<text class="tick" x="{LEFT:g}" y="{base + 17:g}" text-anchor="middle">0</text>')
     for index, (name, group) in enumerate(rows):
         y = TOP + ROW * index + 31
-        body.append(label(start + 6, TOP + ROW * index + 15, wrap(name, 11.5, WIDTH - start - 40, 1), 0, "name"))
+        body.append(label(start + 6, TOP + ROW * index + 15, wrap(name.replace("-", " "), 11.5, WIDTH - start - 40, 1), 0, "name"))
         for entry in group:
             said = f"{entry['target']} under {entry['schedule']}: {float(entry['discrepancy']):.2g} against {float(entry['tolerance']):.2g}"
             css = "dot" if entry["ok"] else "dot bad"
