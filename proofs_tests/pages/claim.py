@@ -97,7 +97,10 @@ def status_line(book: Book, claim: Claim, entry: Entry) -> str:
 
 def symbols(tex: str) -> str:
     """Links to the symbols of the statement."""
-    links = [f'<a href="../../notation/#{s.id}">{maths.placeholder(s.short)}</a>' for s in notation.found_in(tex)]
+    links = [
+        f'<a href="../../notation/#{s.id}" aria-label="{html.escape(maths.plain(s.short))}">{maths.placeholder(s.short)}</a>'
+        for s in notation.found_in(tex)
+    ]
     return f'<p class="symbols" data-search-exclude><span>Symbols</span> {" ".join(links)}</p>' if links else ""
 
 
@@ -134,7 +137,7 @@ def checks(book: Book, claim: Claim, entry: Entry) -> str:
         return "" if claim.nature != "claim" else "## How it was checked { #checks }\n\n<p>The committed ledger has no run of it.</p>"
     parts = [
         "## How it was checked { #checks }",
-        f'<figure class="plot">{plot.strip(cells)}<figcaption>Each dot is a target under a schedule. The line is the tolerance: '
+        f'<figure class="plot" data-search-exclude>{plot.strip(cells)}<figcaption>Each dot is a target under a schedule. The line is the tolerance: '
         "what lies left of it held.</figcaption></figure>",
     ]
     for name, group in groupby(cells, key=lambda c: str(c["name"])):
@@ -143,7 +146,7 @@ def checks(book: Book, claim: Claim, entry: Entry) -> str:
     run = book.ledger["run"]
     worst = max(cells, key=plot.share)
     parts += [
-        "### Run it yourself { #run }",
+        "### Run it yourself { #run data-search-exclude }",
         f"<p>All of this claim, and the cell that came nearest to its limit:</p>\n\n```sh\nconcordant verify --claim {claim.tag}\n"
         f"concordant verify --claim {claim.tag} --target {worst['target']} --schedule {worst['schedule']} --seed {run['seed']}\n```",
     ]
@@ -183,7 +186,7 @@ def wrong_formulas(wrong: Iterable[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     return (
-        "### Wrong formulas { #wrong }\n\n<p>Each was put in the place of the right one, and the agreement had to fail.</p>\n\n"
+        "### Wrong formulas { #wrong data-search-exclude }\n\n<p>Each was put in the place of the right one, and the agreement had to fail.</p>\n\n"
         '<div class="scroll"><table class="cells"><thead><tr><th scope="col">in place of the right formula</th><th scope="col" class="n">discrepancy</th>'
         f'<th scope="col" class="n">tolerance</th><th scope="col"></th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
@@ -195,9 +198,9 @@ def in_code(book: Book, claim: Claim, entry: Entry) -> str:
     found = code.of_claim(claim.slug, [book.agreements[n] for n in names if n in book.agreements])
     if not found:
         return ""
-    parts = ["## In code { #code }"]
+    parts, hidden = ["## In code { #code }"], '<div data-search-exclude markdown="1">'
     for source in found:
-        parts.append(f"<p class='where'><code>{source.name}</code></p>\n\n```python\n{source.text}\n```")
+        parts.append(f"<p class='where'><code>{source.name}</code></p>\n\n{hidden}\n\n```python\n{source.text}\n```\n\n</div>")
     return "\n\n".join(parts)
 
 
@@ -205,11 +208,11 @@ def surroundings(book: Book, claim: Claim) -> str:
     """What it uses and what uses it, drawn."""
     drawn = graph.neighbours(book, claim, lambda other: f"../{other.tag}/")
     if not drawn:
-        return "## What rests on what { #uses }\n\n<p>It uses no other claim, and none uses it yet.</p>"
+        return "## What rests on what { #uses data-search-exclude }\n\n<p>It uses no other claim, and none uses it yet.</p>"
     beneath = book.beneath(claim.slug)
     count = f"It rests on {len(beneath)} claim{'s' * (len(beneath) != 1)} in all. " if beneath else "It rests on no other claim. "
     return (
-        f'## What rests on what {{ #uses }}\n\n<figure class="graph">{drawn}</figure>\n\n'
+        f'## What rests on what {{ #uses data-search-exclude }}\n\n<figure class="graph" data-search-exclude>{drawn}</figure>\n\n'
         f'<p class="note">{count}<a href="../../map/#{claim.tag}">See it on the map</a>.</p>'
     )
 
@@ -231,7 +234,7 @@ def sources(claim: Claim) -> str:
         paper = _papers()["paper"][key]
         cited = html.escape(paper["cite"], quote=False)
         items.append(f'<a href="{paper["url"]}">{cited}</a>' if "url" in paper else cited)
-    return "## Sources { #sources }\n\n<ul>" + "".join(f"<li>{item}.</li>" for item in items) + "</ul>"
+    return "## Sources { #sources data-search-exclude }\n\n<ul>" + "".join(f"<li>{item}.</li>" for item in items) + "</ul>"
 
 
 def bibtex(book: Book, claim: Claim, entry: Entry) -> str:
@@ -261,7 +264,7 @@ def cite(book: Book, claim: Claim, entry: Entry) -> str:
     tex = re.sub(r"\s+", " ", statement_tex(book, claim))
     buttons = [copy("Copy BibTeX", bibtex(book, claim, entry)), copy("Copy TeX", tex), copy("Copy JSON", source="claim.json")]
     return (
-        f"## Cite {{ #cite }}\n\n<pre class='bibtex'><code>{html.escape(bibtex(book, claim, entry), quote=False)}</code></pre>\n\n"
+        f"## Cite {{ #cite data-search-exclude }}\n\n<pre class='bibtex'><code>{html.escape(bibtex(book, claim, entry), quote=False)}</code></pre>\n\n"
         f'<p class="buttons">{"".join(buttons)} <a href="claim.json">claim.json</a></p>'
     )
 

@@ -98,7 +98,7 @@ def text(words: str) -> str:
 
 def search_only(words: str) -> str:
     """Words that the search index gets and the page does not show."""
-    return f'<span class="search-only">{html.escape(words)}</span>'
+    return f'<span class="search-only">{html.escape(unicodedata.normalize("NFC", words))}</span>'
 
 
 def mark(content: str) -> str:
@@ -108,6 +108,7 @@ def mark(content: str) -> str:
 
 def typeset(page: str, by: Typesetter, where: str) -> str:
     """The whole page with its formulas typeset, displayed ones with an anchor at their tag."""
+    page = page.replace('role="dialog">', 'role="dialog" aria-label="Search">')  # the theme leaves it without a name
     found = [Formula(html.unescape(m[2]), bool(m[1])) for m in PLACEHOLDER.finditer(page)]
     if not found:
         return SEARCH_ONLY.sub("", page)
