@@ -22,7 +22,10 @@ LINES = 36
 def main() -> None:
     flow = FlowMatching(CLOCK)
     field = flow.field(TARGET.predictor(CLOCK, "velocity"))
-    x0, noise = TARGET.sample(LINES, seed=2), torch.randn(LINES, 1, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    x0, noise = (
+        TARGET.sample(LINES, seed=2),
+        torch.randn(LINES, 1, generator=torch.Generator().manual_seed(4), dtype=torch.float64),
+    )
     times = torch.linspace(1.0, 0.0, 101, dtype=torch.float64)
     x, states = noise, [noise]
     for t, s in zip(times[:-1].tolist(), times[1:].tolist(), strict=True):

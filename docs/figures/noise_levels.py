@@ -28,8 +28,12 @@ def main() -> None:
         coarse = torch.linspace(-reach, reach, 15, dtype=torch.float64)
         grid = torch.stack(torch.meshgrid(coarse, coarse, indexing="xy"), -1)
         score = law.score(grid)
-        score = score / (score.norm(dim=-1, keepdim=True) + 0.15 / sigma)  # directions, shorter where the score is small
-        axes.quiver(grid[..., 0], grid[..., 1], score[..., 0], score[..., 1], color=style.COLOURS[1], width=0.006, scale=22)
+        score = score / (
+            score.norm(dim=-1, keepdim=True) + 0.15 / sigma
+        )  # directions, shorter where the score is small
+        axes.quiver(
+            grid[..., 0], grid[..., 1], score[..., 0], score[..., 1], color=style.COLOURS[1], width=0.006, scale=22
+        )
         axes.set(title=f"σ = {part:g} of the radius", xticks=[], yticks=[], aspect="equal")
         axes.spines[:].set_visible(False)
     figure.tight_layout(w_pad=1.5)

@@ -42,7 +42,9 @@ def main() -> None:
         axes.plot(CALLS, errors, "o-", ms=4, color=colour, label=name)
         print(name, [f"{e:.2e}" for e in errors])
     for power, start in ((1, 0.25), (2, 0.05)):
-        axes.plot(CALLS[2:], [start * (CALLS[2] / n) ** power for n in CALLS[2:]], color=style.INK, lw=0.9, ls=(0, (2, 3)))
+        axes.plot(
+            CALLS[2:], [start * (CALLS[2] / n) ** power for n in CALLS[2:]], color=style.INK, lw=0.9, ls=(0, (2, 3))
+        )
     axes.set(xscale="log", yscale="log", xlabel="calls of the model", ylabel="error (root mean square)")
     axes.set_xticks(CALLS, [str(n) for n in CALLS])
     axes.minorticks_off()

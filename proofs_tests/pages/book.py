@@ -31,7 +31,13 @@ MEANINGS = {
     "not checkable": "Not the kind of statement that can be checked.",
 }
 
-NOTHING: Entry = {"status": "not run", "earned": "not run", "agreements": [], "wrong_formulas": [], "statement_sha256": ""}
+NOTHING: Entry = {
+    "status": "not run",
+    "earned": "not run",
+    "agreements": [],
+    "wrong_formulas": [],
+    "statement_sha256": "",
+}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What mkdocs does not check of the built site: every link in HTML, its anchor, and that nothing is asked of another host.
 
-    python -m concordant.proofs_tests.pages.check site
+python -m concordant.proofs_tests.pages.check site
 """
 
 from __future__ import annotations

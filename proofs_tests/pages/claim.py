@@ -66,9 +66,7 @@ def statement_card(book: Book, claim: Claim, link: str = "") -> str:
     status = book.status(claim.slug)
     top = ""
     if link:
-        top = (
-            f'<div class="card-head"><a href="{link}"><b>{claim.tag}</b> {html.escape(claim.title)}</a>{badge(status)}</div>'
-        )
+        top = f'<div class="card-head"><a href="{link}"><b>{claim.tag}</b> {html.escape(claim.title)}</a>{badge(status)}</div>'
     return (
         f'<div class="statement {graph.css_name(status)}">{top}<div class="says">{maths.text(tex)}</div>'
         f"{'' if link else maths.search_only(claim.statement)}</div>"
@@ -134,7 +132,11 @@ def checks(book: Book, claim: Claim, entry: Entry) -> str:
     """How it was checked: plot, agreements with their cells, wrong formulas, the command."""
     cells = entry["agreements"]
     if not cells:
-        return "" if claim.nature != "claim" else "## How it was checked { #checks }\n\n<p>The committed ledger has no run of it.</p>"
+        return (
+            ""
+            if claim.nature != "claim"
+            else "## How it was checked { #checks }\n\n<p>The committed ledger has no run of it.</p>"
+        )
     parts = [
         "## How it was checked { #checks }",
         f'<figure class="plot" data-search-exclude>{plot.strip(cells)}<figcaption>Each dot is a target under a schedule. The line is the tolerance: '
@@ -159,7 +161,9 @@ def agreement(book: Book, name: str, cells: list[Mapping[str, Any]]) -> str:
     said = maths.text(found.statement) if found else ""
     limit = f"Tolerance {first['tolerance']:g}"
     if found:
-        limit += f" (class {first['tolerance_class']}: {found.tolerance.meaning}), because: {html.escape(found.because)}"
+        limit += (
+            f" (class {first['tolerance_class']}: {found.tolerance.meaning}), because: {html.escape(found.because)}"
+        )
     rows = "".join(
         f"<tr><td>{html.escape(c['target'])}</td><td>{html.escape(c['schedule'])}</td><td class='n'>{number(c['discrepancy'])}</td>"
         f"<td class='n'>{c['tolerance']:g}</td><td>{'held' if c['ok'] else '<b>failed</b>'}</td></tr>"
@@ -199,8 +203,10 @@ def in_code(book: Book, claim: Claim, entry: Entry) -> str:
     if not found:
         return ""
     parts, hidden = ["## In code { #code }"], '<div data-search-exclude markdown="1">'
-    for source in found:
-        parts.append(f"<p class='where'><code>{source.name}</code></p>\n\n{hidden}\n\n```python\n{source.text}\n```\n\n</div>")
+    parts += [
+        f"<p class='where'><code>{source.name}</code></p>\n\n{hidden}\n\n```python\n{source.text}\n```\n\n</div>"
+        for source in found
+    ]
     return "\n\n".join(parts)
 
 
@@ -210,7 +216,11 @@ def surroundings(book: Book, claim: Claim) -> str:
     if not drawn:
         return "## What rests on what { #uses data-search-exclude }\n\n<p>It uses no other claim, and none uses it yet.</p>"
     beneath = book.beneath(claim.slug)
-    count = f"It rests on {len(beneath)} claim{'s' * (len(beneath) != 1)} in all. " if beneath else "It rests on no other claim. "
+    count = (
+        f"It rests on {len(beneath)} claim{'s' * (len(beneath) != 1)} in all. "
+        if beneath
+        else "It rests on no other claim. "
+    )
     return (
         f'## What rests on what {{ #uses data-search-exclude }}\n\n<figure class="graph" data-search-exclude>{drawn}</figure>\n\n'
         f'<p class="note">{count}<a href="../../map/#{claim.tag}">See it on the map</a>.</p>'
@@ -234,7 +244,9 @@ def sources(claim: Claim) -> str:
         paper = _papers()["paper"][key]
         cited = html.escape(paper["cite"], quote=False)
         items.append(f'<a href="{paper["url"]}">{cited}</a>' if "url" in paper else cited)
-    return "## Sources { #sources data-search-exclude }\n\n<ul>" + "".join(f"<li>{item}.</li>" for item in items) + "</ul>"
+    return (
+        "## Sources { #sources data-search-exclude }\n\n<ul>" + "".join(f"<li>{item}.</li>" for item in items) + "</ul>"
+    )
 
 
 def bibtex(book: Book, claim: Claim, entry: Entry) -> str:
@@ -262,7 +274,11 @@ def copy(label: str, text: str = "", source: str = "") -> str:
 def cite(book: Book, claim: Claim, entry: Entry) -> str:
     """The cite box with its buttons."""
     tex = re.sub(r"\s+", " ", statement_tex(book, claim))
-    buttons = [copy("Copy BibTeX", bibtex(book, claim, entry)), copy("Copy TeX", tex), copy("Copy JSON", source="claim.json")]
+    buttons = [
+        copy("Copy BibTeX", bibtex(book, claim, entry)),
+        copy("Copy TeX", tex),
+        copy("Copy JSON", source="claim.json"),
+    ]
     return (
         f"## Cite {{ #cite data-search-exclude }}\n\n<pre class='bibtex'><code>{html.escape(bibtex(book, claim, entry), quote=False)}</code></pre>\n\n"
         f'<p class="buttons">{"".join(buttons)} <a href="claim.json">claim.json</a></p>'
@@ -283,4 +299,6 @@ def neighbours(book: Book, claim: Claim) -> str:
 def as_json(book: Book, claim: Claim) -> str:
     """What the registry and the ledger say of the claim, for machines."""
     entry = dict(book.entry(claim.slug))
-    return json.dumps({**asdict(claim), **entry, "version": book.ledger["version"]}, indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({**asdict(claim), **entry, "version": book.ledger["version"]}, indent=1, ensure_ascii=False) + "\n"
+    )

@@ -1,8 +1,8 @@
 """What hand-written pages may ask for: `[CD-0006]` is a link to a claim, and `{{ … }}` something made from the objects.
 
-    {{ claim CD-0006 }}    the statement in its frame, so that it stands in one place only
-    {{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence;  {{ version }}, its version
-    {{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}
+{{ claim CD-0006 }}    the statement in its frame, so that it stands in one place only
+{{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence;  {{ version }}, its version
+{{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concordant.errors import BadInput, nearest
 from concordant.proofs_tests.pages import claim, figures, graph, lists, notation, topics
 from concordant.proofs_tests.pages.book import Book
+from concordant.theory.registry import Claim
 
 REFERENCE = re.compile(r"\[(CD-\d{4})\](?!\()")
 ASKED = re.compile(r"\{\{ *([a-z]+)(?: +([^}]*?))? *\}\}")
@@ -24,7 +25,7 @@ def expand(markdown: str, book: Book, where: str) -> str:
     up = "../" * where.count("/")
     root = up if where.rsplit("/", 1)[-1] == "index.md" else up + "../"
 
-    def known(tag: str) -> claim.Claim:
+    def known(tag: str) -> Claim:
         if tag not in book.by_tag:
             raise BadInput(f"{where}: no claim {tag!r}: {nearest(tag, book.by_tag)}")
         return book.by_tag[tag]
@@ -82,12 +83,16 @@ def cite(book: Book) -> str:
         f"  version = {{{book.ledger['version']}}},\n  year = {{{book.ledger['created'][:4]}}},\n{url}}}"
     )
     button = claim.copy("Copy BibTeX", entry)
-    return f"<pre class='bibtex'><code>{html.escape(entry, quote=False)}</code></pre>\n\n<p class=\"buttons\">{button}</p>"
+    return (
+        f"<pre class='bibtex'><code>{html.escape(entry, quote=False)}</code></pre>\n\n<p class=\"buttons\">{button}</p>"
+    )
 
 
 MADE: dict[str, Callable[[Book], str]] = {
     "ledger": lists.state,
-    "version": lambda book: f"version {book.ledger['version']}, {book.ledger['created'][:10]}, seed {book.ledger['run']['seed']}",
+    "version": lambda book: (
+        f"version {book.ledger['version']}, {book.ledger['created'][:10]}, seed {book.ledger['run']['seed']}"
+    ),
     "summary": lambda book: figures.summary(book.ledger),
     "claims": lists.claims,
     "map": whole_map,

@@ -20,7 +20,9 @@ def css_name(status: str) -> str:
     return "st-" + status.replace(" ", "-")
 
 
-def node(book: Book, claim: Claim, x: float, y: float, w: float, address: str, extra: str = "", anchor: str = "") -> str:
+def node(
+    book: Book, claim: Claim, x: float, y: float, w: float, address: str, extra: str = "", anchor: str = ""
+) -> str:
     """A box with a claim's tag and title, linked; the bar at its left tells its status."""
     status = book.status(claim.slug)
     whole = " whole" if book.whole(claim.slug) else ""
@@ -117,7 +119,8 @@ def whole_map(book: Book, address: Address, topic_name: Callable[[str], str]) ->
     lanes = [(t, columns) for t, columns in lanes if columns]
     # how many boxes stand side by side at each depth, over all lanes
     folds = {
-        d: max(-(-len(columns.get(d, ())) // MOST) for _, columns in lanes) for d in range(max(depth.values(), default=0) + 1)
+        d: max(-(-len(columns.get(d, ())) // MOST) for _, columns in lanes)
+        for d in range(max(depth.values(), default=0) + 1)
     }
     starts, x = {}, 12.0
     for d, n in folds.items():
@@ -128,7 +131,9 @@ def whole_map(book: Book, address: Address, topic_name: Callable[[str], str]) ->
     for index, (topic, columns) in enumerate(lanes):
         tallest = max(min(len(c), MOST) for c in columns.values())
         high = LANE_LABEL + tallest * (HIGH + GAP) + 6
-        bands.append(f'<rect class="lane{" odd" if index % 2 else ""}" x="0" y="{y:g}" width="{total:g}" height="{high:g}"/>')
+        bands.append(
+            f'<rect class="lane{" odd" if index % 2 else ""}" x="0" y="{y:g}" width="{total:g}" height="{high:g}"/>'
+        )
         name = topic_name(topic)
         bands.append(label(14, y + 20, [name], 0, "lane-name"))
         for d, column in columns.items():
@@ -143,7 +148,9 @@ def whole_map(book: Book, address: Address, topic_name: Callable[[str], str]) ->
         for slug in claim.uses:
             (x1, y1), (x2, y2) = place[slug], place[claim.slug]
             curve = _curve(x1 + BOX, y1 + HIGH / 2, x2, y2 + HIGH / 2)
-            edges.append(curve.replace("<path ", f'<path data-from="{book.claims[slug].tag}" data-to="{claim.tag}" ', 1))
+            edges.append(
+                curve.replace("<path ", f'<path data-from="{book.claims[slug].tag}" data-to="{claim.tag}" ', 1)
+            )
     said = f"Map of {len(book.claims)} claims by topic; an edge goes from a claim to one that uses it."
     body = [*bands, '<g class="edges">', *edges, "</g>", *boxes]
     return drawing(total, y, body, said, "cd-map")

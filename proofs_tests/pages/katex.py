@@ -64,7 +64,9 @@ class Typesetter:
         made = [pair for i in range(0, len(missing), BATCH) for pair in self._make(missing[i : i + BATCH], where)]
         if made:
             self._cache.execute("BEGIN")
-            self._cache.executemany("INSERT OR REPLACE INTO formula VALUES (?, ?)", [(self._key(f), h) for f, h in made])
+            self._cache.executemany(
+                "INSERT OR REPLACE INTO formula VALUES (?, ?)", [(self._key(f), h) for f, h in made]
+            )
             self._cache.execute("COMMIT")
             self._known.update(made)
             self.made += len(made)

@@ -60,7 +60,11 @@ def coverage(book: Book) -> str:
         body = []
         for row in rows:
             claim = covered.get(row.id)
-            state = f'<a href="../t/{claim.tag}/">{claim.tag}</a> {badge(book.status(claim.slug))}' if claim else '<span class="none">not yet</span>'
+            state = (
+                f'<a href="../t/{claim.tag}/">{claim.tag}</a> {badge(book.status(claim.slug))}'
+                if claim
+                else '<span class="none">not yet</span>'
+            )
             body.append(
                 f'<tr id="{row.id}"><td>{row.id}</td><td>{html.escape(row.name)}</td><td>{html.escape(row.section)}</td>'
                 f"<td>{row.priority}</td><td>{state}</td></tr>"

@@ -33,7 +33,14 @@ SILENT = re.compile(
     r"\\(?:left|right|bigl?|bigr|Bigl?|Bigr|biggl?|biggr|displaystyle|limits|mathbb|mathbf|mathcal|mathrm|operatorname\*?"
     r"|textstyle|text|quad|qquad|mathsf|boldsymbol|begin\{\w+\*?\}|end\{\w+\*?\}|[,;:!> ])"
 )
-ACCENTS = {"bar": "\u0304", "tilde": "\u0303", "hat": "\u0302", "dot": "\u0307", "widehat": "\u0302", "widetilde": "\u0303"}
+ACCENTS = {
+    "bar": "\u0304",
+    "tilde": "\u0303",
+    "hat": "\u0302",
+    "dot": "\u0307",
+    "widehat": "\u0302",
+    "widetilde": "\u0303",
+}
 
 
 def plain(tex: str) -> str:
@@ -74,7 +81,9 @@ def _attribute(tex: str) -> str:
     return code
 
 
-SUBSCRIPT = re.compile(r"(?<![\w\u0300-\u036f])((?:[^\W\d_]|[∂∇ΣΠ∫])[\u0300-\u036f]?)_(?:\{([^}]*)\}|([^\W_]))(?![^\W_])")
+SUBSCRIPT = re.compile(
+    r"(?<![\w\u0300-\u036f])((?:[^\W\d_]|[∂∇ΣΠ∫])[\u0300-\u036f]?)_(?:\{([^}]*)\}|([^\W_]))(?![^\W_])"
+)
 
 
 def _words(words: str) -> str:

@@ -59,5 +59,7 @@ def table() -> str:
             for s in members
         )
         head = '<thead><tr><th scope="col">symbol</th><th scope="col">meaning</th><th scope="col">in code</th></tr></thead>'
-        parts.append(f'## {group}\n\n<div class="scroll"><table class="notation">{head}<tbody>{rows}</tbody></table></div>')
+        parts.append(
+            f'## {group}\n\n<div class="scroll"><table class="notation">{head}<tbody>{rows}</tbody></table></div>'
+        )
     return "\n\n".join(parts)

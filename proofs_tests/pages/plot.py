@@ -35,7 +35,11 @@ def strip(entries: Sequence[Mapping[str, Any]]) -> str:
     def at(value: float) -> float:
         if value == 0:
             return LEFT
-        return start + (min(math.log10(value), high) - low) / (high - low) * (WIDTH - RIGHT - start) if value < math.inf else WIDTH - 6
+        return (
+            start + (min(math.log10(value), high) - low) / (high - low) * (WIDTH - RIGHT - start)
+            if value < math.inf
+            else WIDTH - 6
+        )
 
     rows = [(name, list(group)) for name, group in groupby(entries, key=lambda e: e["name"])]
     base = TOP + ROW * len(rows)
@@ -43,7 +47,9 @@ def strip(entries: Sequence[Mapping[str, Any]]) -> str:
     step = next(s for s in (1, 2, 3, 4, 5, 10) if -low / s <= 6)
     for power in range(0, int(low) - 1, -step):
         x = at(10.0**power)
-        body.append(f'<line class="{"limit" if power == 0 else "grid"}" x1="{x:g}" x2="{x:g}" y1="{TOP:g}" y2="{base:g}"/>')
+        body.append(
+            f'<line class="{"limit" if power == 0 else "grid"}" x1="{x:g}" x2="{x:g}" y1="{TOP:g}" y2="{base:g}"/>'
+        )
         if power:
             body.append(
                 f'<text class="tick" x="{x:g}" y="{base + 17:g}" text-anchor="middle">10'
@@ -55,11 +61,17 @@ def strip(entries: Sequence[Mapping[str, Any]]) -> str:
         body.append(f'<text class="tick" x="{LEFT:g}" y="{base + 17:g}" text-anchor="middle">0</text>')
     for index, (name, group) in enumerate(rows):
         y = TOP + ROW * index + 31
-        body.append(label(start + 6, TOP + ROW * index + 15, wrap(name.replace("-", " "), 11.5, WIDTH - start - 40, 1), 0, "name"))
+        body.append(
+            label(
+                start + 6, TOP + ROW * index + 15, wrap(name.replace("-", " "), 11.5, WIDTH - start - 40, 1), 0, "name"
+            )
+        )
         for entry in group:
             said = f"{entry['target']} under {entry['schedule']}: {float(entry['discrepancy']):.2g} against {float(entry['tolerance']):.2g}"
             css = "dot" if entry["ok"] else "dot bad"
-            body.append(f'<circle class="{css}" cx="{at(share(entry)):.1f}" cy="{y:g}" r="4"><title>{html.escape(said)}</title></circle>')
+            body.append(
+                f'<circle class="{css}" cx="{at(share(entry)):.1f}" cy="{y:g}" r="4"><title>{html.escape(said)}</title></circle>'
+            )
     body.append(label(WIDTH / 2, base + 35, ["discrepancy ÷ tolerance"], 0, "axis", "middle"))
     worst = max(shares)
     said = f"Discrepancy over tolerance of {len(entries)} comparisons in {len(rows)} rows; the largest is {worst:.2g}, where 1 is the limit."

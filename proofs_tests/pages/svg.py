@@ -40,7 +40,9 @@ def _cut(line: str, size: float, room: float) -> str:
 
 def label(x: float, y: float, lines: Sequence[str], step: float, css: str, anchor: str = "start") -> str:
     """A text of several lines, the first with its baseline at y."""
-    spans = "".join(f'<tspan x="{x:g}" y="{y + i * step:g}">{html.escape(line)}</tspan>' for i, line in enumerate(lines))
+    spans = "".join(
+        f'<tspan x="{x:g}" y="{y + i * step:g}">{html.escape(line)}</tspan>' for i, line in enumerate(lines)
+    )
     return f'<text class="{css}" text-anchor="{anchor}">{spans}</text>'
 
 

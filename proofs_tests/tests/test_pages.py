@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from concordant.errors import BadInput
 from concordant.proofs_tests import ledger
 from concordant.proofs_tests.agreement import AGREEMENTS
@@ -47,7 +49,7 @@ def derived(book: Book) -> Book:
 
 
 @pytest.fixture
-def typesetter(tmp_path: Path):
+def typesetter(tmp_path: Path) -> Iterator[Typesetter]:
     if not (NPM / "node_modules").is_dir():
         pytest.skip("KaTeX is installed by `make docs`")
     made = Typesetter(NPM, tmp_path / "cache.sqlite")
@@ -58,7 +60,14 @@ def typesetter(tmp_path: Path):
 def test_every_claim_has_a_page_with_its_parts(book: Book) -> None:
     for one in book.claims.values():
         page = claim.page(book, one)
-        for part in ("# Hypotheses", "# Derivation", "# How it was checked", "# What rests on what", "# Sources", "# Cite"):
+        for part in (
+            "# Hypotheses",
+            "# Derivation",
+            "# How it was checked",
+            "# What rests on what",
+            "# Sources",
+            "# Cite",
+        ):
             assert part in page, (one.tag, part)
         assert one.latex, f"{one.tag} has no LaTeX for its page"
         assert notation.found_in(one.latex), one.tag
@@ -130,7 +139,9 @@ def test_placeholders_are_replaced_and_search_words_removed(typesetter: Typesett
 
 
 def test_plain_words_get_their_subscripts() -> None:
-    assert maths.text("x_0 and E_{p_0}") == "<var>x<sub>0</sub></var> and <var>E<sub><var>p<sub>0</sub></var></sub></var>"
+    assert (
+        maths.text("x_0 and E_{p_0}") == "<var>x<sub>0</sub></var> and <var>E<sub><var>p<sub>0</sub></var></sub></var>"
+    )
     assert maths.text("log_prob, a_long_name") == "log_prob, a_long_name"
 
 
@@ -152,7 +163,9 @@ def test_edges_of_the_map_go_from_left_to_right(book: Book) -> None:
 
 
 def test_a_node_is_green_only_when_all_beneath_it_is() -> None:
-    claims = {s: Claim(f"CD-000{i}", s, s, s, "score", "1", (), uses=u) for i, (s, u) in enumerate([("a", ()), ("b", ("a",))])}
+    claims = {
+        s: Claim(f"CD-000{i}", s, s, s, "score", "1", (), uses=u) for i, (s, u) in enumerate([("a", ()), ("b", ("a",))])
+    }
 
     def of(a: str, b: str) -> Book:
         entries = [{**books.NOTHING, "slug": s, "status": x, "earned": x} for s, x in (("a", a), ("b", b))]
@@ -174,7 +187,9 @@ def test_the_plot_shows_zero_infinity_and_failure() -> None:
 
 def test_broken_links_are_found(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    (tmp_path / "index.html").write_text('<a href="a/#x">1</a><a href="a/#y">2</a><a href="b/">3</a><img src="https://h/i.png">')
+    (tmp_path / "index.html").write_text(
+        '<a href="a/#x">1</a><a href="a/#y">2</a><a href="b/">3</a><img src="https://h/i.png">'
+    )
     (tmp_path / "a" / "index.html").write_text('<p id="x"><a href="../">up</a>')
     found = list(check.broken(tmp_path))
     assert len(found) == 3

@@ -20,6 +20,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+
 from concordant.proofs_tests import ledger
 from concordant.proofs_tests.pages import book as books
 from concordant.proofs_tests.pages import check, katex
@@ -29,11 +30,27 @@ from concordant.theory import registry
 pytestmark = [pytest.mark.site, pytest.mark.filterwarnings("ignore")]
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync"
-).split()
-PAGES = ["", "claims/", "map/", "coverage/", "notation/", "checking/", "conventions/", "topics/score/", "t/CD-0006/", "t/CD-0015/"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = [
+    "",
+    "claims/",
+    "map/",
+    "coverage/",
+    "notation/",
+    "checking/",
+    "conventions/",
+    "topics/score/",
+    "t/CD-0006/",
+    "t/CD-0015/",
+]
 LOOKS = ((375, "dark"), (1280, "light"))
 
 
@@ -85,16 +102,27 @@ class Look:
 
     def __init__(self, page: Any, address: str, path: str) -> None:
         self.page, self.complaints, self.outside = page, list[str](), list[str]()
-        page.on("console", lambda m: m.type in ("error", "warning") and self.complaints.append(m.text))
+        self.inside = (address, "data:", "blob:")
+        page.on("console", self.on_console)
         page.on("pageerror", lambda e: self.complaints.append(str(e)))
         page.on("requestfailed", lambda r: self.complaints.append(f"failed: {r.url}"))
-        page.on("request", lambda r: r.url.startswith((address, "data:", "blob:")) or self.outside.append(r.url))
+        page.on("request", self.on_request)
         page.goto(address + path)
         page.evaluate("document.fonts.ready.then(() => true)")
 
+    def on_console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def on_request(self, request: Any) -> None:
+        if not request.url.startswith(self.inside):
+            self.outside.append(request.url)
+
 
 @contextlib.contextmanager
-def looking(browser: Any, address: str, path: str, width: int = 1280, colour: str = "light", **options: Any) -> Iterator[Look]:
+def looking(
+    browser: Any, address: str, path: str, width: int = 1280, colour: str = "light", **options: Any
+) -> Iterator[Look]:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=colour, **options)
     try:
         yield Look(page, address, path)
@@ -132,7 +160,9 @@ def test_every_page_is_typeset_quiet_and_asks_nobody_else(site: Path, address: s
 def test_formulas_are_set_in_katex_fonts(address: str, browser: Any) -> None:
     with looking(browser, address, "t/CD-0006/") as look:
         assert look.page.locator(".statement .katex").count() == 1
-        assert look.page.evaluate("document.fonts.check('16px KaTeX_Main') && document.fonts.check('16px \"Source Serif 4\"')")
+        assert look.page.evaluate(
+            "document.fonts.check('16px KaTeX_Main') && document.fonts.check('16px \"Source Serif 4\"')"
+        )
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -161,7 +191,14 @@ def test_colours_follow_the_system(address: str, browser: Any) -> None:
 
 @pytest.mark.parametrize(
     ("words", "tag"),
-    [("tweedie", "CD-0006"), ("CD-0013", "CD-0013"), ("∇²", "CD-0007"), ("ᾱ", "CD-0011"), ("ddim_step", "CD-0017"), ("four flows", "CD-0005")],
+    [
+        ("tweedie", "CD-0006"),
+        ("CD-0013", "CD-0013"),
+        ("∇²", "CD-0007"),
+        ("ᾱ", "CD-0011"),
+        ("ddim_step", "CD-0017"),
+        ("four flows", "CD-0005"),
+    ],
 )
 def test_search_finds_a_claim_by_name_tag_and_symbol(address: str, browser: Any, words: str, tag: str) -> None:
     with looking(browser, address, "") as look:
@@ -221,11 +258,11 @@ def test_every_link_and_anchor_resolves(site: Path) -> None:
 
 
 def test_every_bibtex_entry_parses(site: Path) -> None:
-    import bibtexparser
+    from bibtexparser.entrypoint import parse_string
 
     for tag in [one.tag for one in registry.claims().values()]:
         page = check.html_text(site / "t" / tag / "index.html", "pre", "bibtex")
-        parsed = bibtexparser.parse_string(page)
+        parsed = parse_string(page)
         assert not parsed.failed_blocks, tag
         (entry,) = parsed.entries
         assert entry.key == f"concordant-{tag}"
@@ -238,11 +275,10 @@ def test_a_stale_ledger_stops_the_build(tmp_path: Path) -> None:
 
     config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(tmp_path / "site"))
     with (
-        mock.patch.dict(os.environ),
-        mock.patch.object(ledger, "stale", lambda _: True),
+        mock.patch.dict(os.environ, {"CONCORDANT_STALE_LEDGER": ""}),
+        mock.patch.object(ledger, "stale", return_value=True),
         pytest.raises(PluginError, match="is stale"),
     ):
-        os.environ.pop("CONCORDANT_STALE_LEDGER", None)
         config.plugins.on_config(config)
 
 
@@ -258,7 +294,9 @@ def many(count: int, formulas: int) -> Book:
         slug = f"{old.slug}-{n}"
         uses = tuple(s for s in (f"{real[k % len(real)].slug}-{k}" for k in (n - 7, n - 31, n // 2 - 1)) if s in claims)
         claims[slug] = replace(old, tag=f"CD-{n + 1:04d}", slug=slug, rows=old.rows if n < len(real) else (), uses=uses)
-        entries.append({**next(e for e in found["claims"] if e["slug"] == old.slug), "slug": slug, "tag": f"CD-{n + 1:04d}"})
+        entries.append(
+            {**next(e for e in found["claims"] if e["slug"] == old.slug), "slug": slug, "tag": f"CD-{n + 1:04d}"}
+        )
 
     def derivation(slug: str) -> DerivationPage:
         n = slug.rsplit("-", 1)[1]
@@ -266,7 +304,9 @@ def many(count: int, formulas: int) -> Book:
             rf"\mathbb{{E}}_{{p_{{{n}}}}}\Bigl[\tfrac12\int_0^{{{k}}}g(t)^2\,\bigl\|s_\varphi(x_t,t)-\nabla\log p_t(x_t)\bigr\|^2dt\Bigr]"
             for k in range(formulas)
         ]
-        return DerivationPage("", tex[0], [], [Line("=", t, "By algebra.") for t in tex[1:]], Certificate("0" * 64, True))
+        return DerivationPage(
+            "", tex[0], [], [Line("=", t, "By algebra.") for t in tex[1:]], Certificate("0" * 64, True)
+        )
 
     return Book(claims, {**found, "claims": entries}, books.load(found).agreements, derivation)
 
@@ -280,8 +320,8 @@ def test_five_hundred_claims_build_in_time(tmp_path: Path) -> None:
     seconds = []
     with (
         mock.patch.object(katex, "Typesetter", lambda npm, cache: real(npm, tmp_path / cache.name)),
-        mock.patch.object(books, "load", lambda *_: book),
-        mock.patch.object(ledger, "stale", lambda _: False),
+        mock.patch.object(books, "load", return_value=book),
+        mock.patch.object(ledger, "stale", return_value=False),
     ):
         for _ in range(2):
             start = time.perf_counter()
