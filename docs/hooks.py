@@ -17,7 +17,7 @@ from mkdocs.structure.files import File
 from concordant.errors import BadInput
 from concordant.proofs_tests import ledger
 from concordant.proofs_tests.pages import book as books
-from concordant.proofs_tests.pages import expand, maths, site
+from concordant.proofs_tests.pages import expand, later, maths, site
 from concordant.proofs_tests.pages.katex import Typesetter
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
@@ -68,9 +68,9 @@ def on_page_content(html: str, **_: Any) -> str:
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """Typeset the formulas.  One that KaTeX refuses stops the build."""
+    """Put in what was kept for later and typeset the formulas.  One that KaTeX refuses stops the build."""
     try:
-        return maths.typeset(output, _Site.typesetter, page.file.src_uri)
+        return maths.typeset(later.restore(output), _Site.typesetter, page.file.src_uri)
     except BadInput as error:
         raise PluginError(str(error)) from None
 

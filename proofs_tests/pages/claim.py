@@ -15,6 +15,7 @@ from typing import Any
 
 from concordant.proofs_tests.pages import code, derivation, graph, maths, notation, plot, topics
 from concordant.proofs_tests.pages.book import MEANINGS, Book, Entry
+from concordant.proofs_tests.pages.later import later
 from concordant.theory import registry
 from concordant.theory.registry import Claim
 
@@ -139,7 +140,7 @@ def checks(book: Book, claim: Claim, entry: Entry) -> str:
         )
     parts = [
         "## How it was checked { #checks }",
-        f'<figure class="plot" data-search-exclude>{plot.strip(cells)}<figcaption>Each dot is a target under a schedule. The line is the tolerance: '
+        f'<figure class="plot">{later(plot.strip(cells))}<figcaption>Each dot is a target under a schedule. The line is the tolerance: '
         "what lies left of it held.</figcaption></figure>",
     ]
     for name, group in groupby(cells, key=lambda c: str(c["name"])):
@@ -176,7 +177,7 @@ def agreement(book: Book, name: str, cells: list[Mapping[str, Any]]) -> str:
     return (
         f'<div class="agreement"><h3 id="{name}">{name.replace("-", " ")}</h3><p>{said}</p>'
         f'<p class="note">{limit}.</p><details class="fold" data-search-exclude><summary>{len(cells)} cells, the worst discrepancy '
-        f"{number(worst['discrepancy'])} on {html.escape(worst['target'])} under {html.escape(worst['schedule'])}</summary>{table}</details></div>"
+        f"{number(worst['discrepancy'])} on {html.escape(worst['target'])} under {html.escape(worst['schedule'])}</summary>{later(table)}</details></div>"
     )
 
 
@@ -222,7 +223,7 @@ def surroundings(book: Book, claim: Claim) -> str:
         else "It rests on no other claim. "
     )
     return (
-        f'## What rests on what {{ #uses data-search-exclude }}\n\n<figure class="graph" data-search-exclude>{drawn}</figure>\n\n'
+        f'## What rests on what {{ #uses data-search-exclude }}\n\n<figure class="graph">{later(drawn)}</figure>\n\n'
         f'<p class="note">{count}<a href="../../map/#{claim.tag}">See it on the map</a>.</p>'
     )
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concordant.errors import BadInput, nearest
 from concordant.proofs_tests.pages import claim, figures, graph, lists, notation, topics
 from concordant.proofs_tests.pages.book import Book
+from concordant.proofs_tests.pages.later import later
 from concordant.theory.registry import Claim
 
 REFERENCE = re.compile(r"\[(CD-\d{4})\](?!\()")
@@ -58,7 +59,7 @@ def whole_map(book: Book) -> str:
         '<button type="button" data-zoom="in" aria-label="Larger">+</button>'
         '<button type="button" data-zoom="fit">Whole map</button><output aria-live="polite"></output></div>'
     )
-    return f'<div class="map">{tools}<ul class="legend">{legend}</ul><div class="map-view" tabindex="0">{drawn}</div></div>'
+    return f'<div class="map">{tools}<ul class="legend">{legend}</ul><div class="map-view" tabindex="0" role="group" aria-label="Map of all claims">{later(drawn)}</div></div>'
 
 
 def run(book: Book) -> str:

@@ -11,7 +11,7 @@ from concordant.errors import BadInput
 from concordant.proofs_tests import ledger
 from concordant.proofs_tests.agreement import AGREEMENTS
 from concordant.proofs_tests.pages import book as books
-from concordant.proofs_tests.pages import check, claim, code, expand, graph, maths, notation, plot
+from concordant.proofs_tests.pages import check, claim, code, expand, graph, later, maths, notation, plot
 from concordant.proofs_tests.pages.book import Book
 from concordant.proofs_tests.pages.derivation import Certificate, DerivationPage, Hypothesis, Line
 from concordant.proofs_tests.pages.katex import Formula, Typesetter
@@ -76,7 +76,7 @@ def test_every_claim_has_a_page_with_its_parts(book: Book) -> None:
 def test_figures_of_a_page_are_the_ledgers(book: Book) -> None:
     one = book.claims["tweedie"]
     entry = book.entry("tweedie")
-    page = claim.page(book, one)
+    page = later.restore(claim.page(book, one))
     held = sum(a["ok"] for a in entry["agreements"])
     assert f"<b>{held} of {len(entry['agreements'])}</b> cells held" in page
     for cell in entry["agreements"]:
@@ -158,7 +158,7 @@ def test_references(book: Book) -> None:
 def test_edges_of_the_map_go_from_left_to_right(book: Book) -> None:
     depth = graph.levels(book)
     assert all(depth[used] < depth[one.slug] for one in book.claims.values() for used in one.uses)
-    drawn = expand.whole_map(book)
+    drawn = later.restore(expand.whole_map(book))
     assert all(f'id="{tag}"' in drawn for tag in book.by_tag)
 
 
