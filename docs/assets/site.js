@@ -48,6 +48,7 @@
     const centre = (view.scrollTop + view.clientHeight / 2) / scale;
     scale = Math.min(3, Math.max(0.08, to));
     svg.style.width = `${width * scale}px`;
+    svg.classList.toggle("far", scale < 0.4); // boxes as dots in the colour of their status
     view.scrollLeft = middle * scale - view.clientWidth / 2;
     view.scrollTop = centre * scale - view.clientHeight / 2;
   };
