@@ -97,7 +97,8 @@ def status_line(book: Book, claim: Claim, entry: Entry) -> str:
 def symbols(tex: str) -> str:
     """Links to the symbols of the statement."""
     links = [
-        f'<a href="../../notation/#{s.id}" aria-label="{html.escape(maths.plain(s.short))}">{maths.placeholder(s.short)}</a>'
+        f'<a href="../../notation/#{s.id}"><span class="unseen">{html.escape(maths.plain(s.short))}</span>'
+        f'<span aria-hidden="true">{maths.placeholder(s.short)}</span></a>'
         for s in notation.found_in(tex)
     ]
     return f'<p class="symbols" data-search-exclude><span>Symbols</span> {" ".join(links)}</p>' if links else ""
@@ -175,7 +176,7 @@ def agreement(book: Book, name: str, cells: list[Mapping[str, Any]]) -> str:
         f'<th scope="col" class="n">tolerance</th><th scope="col"></th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
     return (
-        f'<div class="agreement"><h3 id="{name}">{name.replace("-", " ")}</h3><p>{said}</p>'
+        f'<div class="agreement"><h3 id="{name}">{name[:1].upper()}{name[1:].replace("-", " ")}</h3><p>{said}</p>'
         f'<p class="note">{limit}.</p><details class="fold" data-search-exclude><summary>{len(cells)} cells, the worst discrepancy '
         f"{number(worst['discrepancy'])} on {html.escape(worst['target'])} under {html.escape(worst['schedule'])}</summary>{later(table)}</details></div>"
     )

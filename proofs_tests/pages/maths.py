@@ -13,7 +13,8 @@ import unicodedata
 
 from concordant.proofs_tests.pages.katex import Formula, Typesetter
 
-PLACEHOLDER = re.compile(r'<span class="tex( display)?" data-tex="([^"]*)">[^<]*</span>')
+PLACEHOLDER = re.compile(r'<span class="tex( display)?" data-tex="([^"]*)">([^<]*)</span>([.,;:!?)]*)')
+SHORT = 30  # characters of an inline formula that is kept on one line with the punctuation after it
 SEARCH_ONLY = re.compile(r'<span class="search-only">[^<]*</span>')
 ARITHMATEX = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 DOLLARS = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.DOTALL)
@@ -124,12 +125,13 @@ def typeset(page: str, by: Typesetter, where: str) -> str:
     ready = by.render(found, where)
     order = iter(found)
 
-    def put(_: re.Match[str]) -> str:
-        formula = next(order)
+    def put(match: re.Match[str]) -> str:
+        formula, after = next(order), match[4]
         if not formula.display:
-            return ready[formula]
+            shown = ready[formula] + after
+            return f'<span class="together">{shown}</span>' if after and len(match[3]) <= SHORT else shown
         tag = TAG.search(formula.tex)
         anchor = f' id="eq-{re.sub(r"[^A-Za-z0-9.-]+", "-", tag[1]).strip("-")}"' if tag else ""
-        return f'<span class="equation"{anchor}>{ready[formula]}</span>'
+        return f'<span class="equation"{anchor}>{ready[formula]}</span>{after}'
 
     return SEARCH_ONLY.sub("", PLACEHOLDER.sub(put, page))
