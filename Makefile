@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help verify quick ledger full test test-slow lint format docs serve clean
+.PHONY: help verify quick ledger full test test-slow lint format docs serve site-test clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -17,7 +17,7 @@ help: ## Show this list
 $(READY): pyproject.toml constraints.txt .ci/hatch_build.py $(wildcard package/*)
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,docs,build]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,docs,site-test,build]'
 	touch $@
 
 verify: $(READY) ## Check every claim on a covering design of targets and schedules: minutes
@@ -35,11 +35,11 @@ full: $(READY) ## Every cell: half an hour
 	$(BIN)/concordant verify --full
 
 test: $(READY) ## The test suite and the doctests
-	$(BIN)/python -m pytest -q -n auto -m "not slow"
+	$(BIN)/python -m pytest -q -n auto -m "not slow and not site"
 	$(BIN)/python -m pytest -q --doctest-modules --pyargs concordant.errors concordant.impl concordant.theory concordant.proofs_tests --ignore-glob='*/tests/*'
 
 test-slow: $(READY) ## Tests that take longer than a few seconds each
-	$(BIN)/python -m pytest -q -n auto -m slow
+	$(BIN)/python -m pytest -q -n auto -m "slow and not site"
 
 lint: $(READY) ## Style, formatting and types
 	$(BIN)/ruff check .
@@ -50,11 +50,22 @@ format: $(READY) ## Put the style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## Build the site into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+NPM := build/npm/.ready
+$(NPM): docs/npm/package.json docs/npm/package-lock.json
+	mkdir -p build/npm
+	cp docs/npm/package.json docs/npm/package-lock.json build/npm/
+	npm ci --prefix build/npm --no-audit --no-fund --loglevel=error
+	touch $@
 
-serve: $(READY) ## Look at the site while writing
+docs: $(READY) $(NPM) ## Build the site into site/ (needs Node)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python -m concordant.proofs_tests.pages.check site
+
+serve: $(READY) $(NPM) ## Look at the site while writing
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+site-test: docs ## Look at the built site with a browser (needs Chromium)
+	CONCORDANT_SITE=site $(BIN)/python -m pytest -q -m site proofs_tests/tests/test_site.py
 
 clean: ## Remove all that was made
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -45,11 +45,12 @@ Ledger = dict[str, Any]
 
 
 def sources() -> dict[str, bytes]:
-    """Every file of the package that a result may depend on, by its name in the package; tests are not among them."""
+    """Every file of the package that a result may depend on, by its name in the package; tests and the maker of the site's
+    pages are not among them."""
     root = Path(concordant.__file__).parent
     found = {}
     for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(f for f in folders if f not in ("__pycache__", "tests"))
+        folders[:] = sorted(f for f in folders if f not in ("__pycache__", "tests", "pages"))
         for name in sorted(names):
             if Path(name).suffix in (".py", ".toml", ".csv"):
                 path = Path(folder) / name

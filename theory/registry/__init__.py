@@ -43,7 +43,8 @@ Nature = Literal["claim", "definition", "rule", "assumed", "not checkable"]
 class Claim:
     """One statement.  What it earns, its status, is not here but in the ledger.
 
-    `statement` says it in words and plain symbols; `hypotheses` what it needs beyond the definitions of its symbols;
+    `statement` says it in words and plain symbols, `latex` the same for the page, with formulas between dollars, where no
+    derivation brings its own; `hypotheses` what it needs beyond the definitions of its symbols;
     `uses` the slugs of the claims that it rests on; `nature` is "claim" unless it is not the kind of thing that can be
     shown: then `reason` says why.
     """
@@ -59,6 +60,7 @@ class Claim:
     uses: tuple[str, ...] = ()
     nature: Nature = "claim"
     reason: str = ""
+    latex: str = ""
 
 
 @dataclass(frozen=True)
