@@ -38,7 +38,7 @@ def page(book: Book, claim: Claim) -> str:
         f'<p class="status-line">{status_line(book, claim, entry)}</p>',
         symbols(statement_tex(book, claim)),
     ]
-    parts = [*head, needs(claim, found), why(found), checks(book, claim, entry), in_code(book, claim, entry)]
+    parts = [*head, needs(claim), why(found, entry), checks(book, claim, entry), in_code(book, claim, entry)]
     parts += [surroundings(book, claim), sources(claim), cite(book, claim, entry), neighbours(book, claim)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -51,9 +51,10 @@ def kicker(claim: Claim) -> str:
 
 
 def statement_tex(book: Book, claim: Claim) -> str:
-    """The statement as text with formulas between dollars: the derivation's, else the registry's."""
+    """The statement in words, with formulas between dollars; and, where it is derived, as the kernel has it."""
     found = book.derivation(claim.slug)
-    return f"$${found.statement}$$" if found else claim.latex or claim.statement
+    said = claim.latex or claim.statement
+    return f"{said}\n\n$${found.statement}$$" if found else said
 
 
 def badge(status: str) -> str:
@@ -81,6 +82,8 @@ def status_line(book: Book, claim: Claim, entry: Entry) -> str:
     if claim.reason:
         said.append(html.escape(claim.reason))
     cells, wrong = entry["agreements"], entry["wrong_formulas"]
+    if facts := entry.get("derivation"):
+        said.append(f"<b>{facts['lines']}</b> lines derived by the kernel, replayed by a second program.")
     if cells:
         targets, schedules = ({c[k] for c in cells} for k in ("target", "schedule"))
         held = sum(c["ok"] for c in cells)
@@ -104,25 +107,39 @@ def symbols(tex: str) -> str:
     return f'<p class="symbols" data-search-exclude><span>Symbols</span> {" ".join(links)}</p>' if links else ""
 
 
-def needs(claim: Claim, found: derivation.DerivationPage | None) -> str:
-    """The hypotheses."""
-    items = list(found.hypotheses) if found else [derivation.Hypothesis(text) for text in claim.hypotheses]
+def needs(claim: Claim) -> str:
+    """The hypotheses in words."""
+    items = [derivation.Hypothesis(text) for text in claim.hypotheses]
     shown = derivation.hypotheses(items) if items else "<p>None beyond the definitions of its symbols.</p>"
     return f"## Hypotheses {{ #hypotheses }}\n\n{shown}"
 
 
-def why(found: derivation.DerivationPage | None) -> str:
-    """The derivation, line by line."""
+def why(found: derivation.DerivationPage | None, entry: Entry) -> str:
+    """The derivation, line by line: definitions, what is assumed and where, the chain, the certificate, the script."""
     if found is None:
         return "## Derivation { #derivation }\n\n<p>Not derived here yet. What stands behind this claim are the agreements below.</p>"
-    parts = [
-        "## Derivation { #derivation }",
-        f'<details class="fold" open><summary>{len(found.lines)} lines</summary>{derivation.chain(found.lines)}</details>',
-        derivation.certificate(found.certificate),
-    ]
+    parts = ["## Derivation { #derivation }", f'<p class="idea">{maths.text(found.idea)}</p>']
+    if found.definitions:
+        where = "".join(f"<li>{maths.text(d)}</li>" for d in found.definitions)
+        parts.append(f'<p class="where-head">Here</p><ul class="definitions">{where}</ul>')
+    folded = f'<details class="fold" open><summary>{len(found.lines)} lines</summary>{derivation.chain(found.lines)}</details>'
+    parts.append(folded)
+    if found.hypotheses:
+        parts.append(
+            f'<details class="fold"><summary>What the lines assume: {len(found.hypotheses)} conditions, each with the lines '
+            f"that use it</summary>{later(derivation.hypotheses(found.hypotheses))}</details>"
+        )
+    if facts := entry.get("derivation"):
+        parts.append(derivation.certificate(_certificate(entry, facts)))
     if found.script:
         parts += ["### In one dimension, in plain sympy { #script }", f"```python\n{found.script.strip()}\n```"]
     return "\n\n".join(parts)
+
+
+def _certificate(entry: Entry, facts: Mapping[str, Any]) -> derivation.Certificate:
+    """What the ledger says of the certificate."""
+    rules = [f"{rule} ({n})" for rule, n in facts["rules"].items()]
+    return derivation.Certificate(facts["certificate_sha256"], facts["replayed"], rules, entry.get("axioms", ()))
 
 
 def number(value: float | str) -> str:

@@ -23,11 +23,13 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the chain: the relation to the line before ("=", "≤"), its TeX, and the reason as a sentence."""
+    """One line of the chain: the relation to the line before ("=", "≤"), its TeX, the reason as a sentence, and a heading where a
+    step begins."""
 
     relation: str
     latex: str
     reason: str
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,59 @@ class DerivationPage:
     statement: str
     hypotheses: Sequence[Hypothesis]
     lines: Sequence[Line]
-    certificate: Certificate
+    certificate: Certificate | None = None
     script: str = ""
+    idea: str = ""
+    definitions: Sequence[str] = ()
 
 
 def derivation_of(slug: str) -> DerivationPage | None:
     """The derivation of that claim, or None while there is none.  The kernel is plugged in here."""
-    return None
+    from concordant.theory.derivation import derive  # loads sympy
+    from concordant.theory.instances import script
+    from concordant.theory.kernel.show import Story
+
+    made = derive(slug)
+    if made is None:
+        return None
+    lines: list[Line] = []
+    where: dict[str, list[int]] = {}
+    definitions: list[str] = []
+    statements: list[str] = []
+    for part, theorem in enumerate(made.theorems, 1):
+        story, place = Story(theorem, made.notation), {}
+        said = story.statement()
+        statements.append(said.tex)
+        for line in story.lines():
+            heading = "" if line.number else (f"Step {line.step}" if len(story.steps) > 1 else "")
+            if not line.number and len(made.theorems) > 1:
+                heading = f"Statement {part}" + (f", step {line.step}" if len(story.steps) > 1 else "")
+            lines.append(Line(line.relation, line.tex, _sentence(line.reason_tex), heading))
+            place[line.step, line.number] = len(lines)
+        for h in story.hypotheses():
+            if h.is_definition:
+                definitions += [h.tex] if h.tex not in definitions else []
+            else:
+                where.setdefault(h.tex, []).extend(place[at] for at in h.used_at if at in place)
+        if said.note_tex:
+            definitions.append(said.note_tex)
+    several = r"\begin{gathered}" + r"\\[0.6em] ".join(statements) + r"\end{gathered}"
+    return DerivationPage(
+        title=slug,
+        statement=several if len(statements) > 1 else statements[0],
+        hypotheses=[Hypothesis(_sentence(text), sorted(set(used))) for text, used in where.items()],
+        lines=lines,
+        script=script(slug) or "",
+        idea=made.idea,
+        definitions=definitions,
+    )
+
+
+def _sentence(words: str) -> str:
+    """With a capital and a full stop."""
+    if not words:
+        return ""
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
 
 
 RELATIONS = {"≤": r"\le", "≥": r"\ge", "≈": r"\approx", "≠": r"\ne", "⇒": r"\Rightarrow", "⇔": r"\Leftrightarrow"}
@@ -67,10 +115,13 @@ def chain(lines: Sequence[Line]) -> str:
     for number, line in enumerate(lines, 1):
         relation = RELATIONS.get(line.relation, line.relation)
         tex = rf"{{}}{relation} {line.latex}" if relation else line.latex
+        if line.heading:
+            parts.append(f'<li class="heading">{line.heading}</li>')
         parts.append(
             f'<li id="line-{number}"><div class="step">{maths.placeholder(tex, display=True)}'
             f'<a class="number" href="#line-{number}" aria-label="line {number}">{number}</a></div>'
-            f'<p class="reason">{maths.text(line.reason)}</p></li>'
+            + (f'<p class="reason">{maths.text(line.reason)}</p>' if line.reason else "")
+            + "</li>"
         )
     return "".join([*parts, "</ol>"])
 
