@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from concordant.proofs_tests.pages import maths
 
@@ -73,7 +74,7 @@ def derivation_of(slug: str) -> DerivationPage | None:
     for part, theorem in enumerate(made.theorems, 1):
         story, place = Story(theorem, made.notation), {}
         said = story.statement()
-        statements.append(said.tex)
+        statements.append(_broken(story) if len(said.plain) > LONG else said.tex)
         for line in story.lines():
             heading = "" if line.number else (f"Step {line.step}" if len(story.steps) > 1 else "")
             if not line.number and len(made.theorems) > 1:
@@ -97,6 +98,19 @@ def derivation_of(slug: str) -> DerivationPage | None:
         idea=made.idea,
         definitions=definitions,
     )
+
+
+#: Statements of more characters than this are broken before their relation.
+LONG = 80
+
+
+def _broken(story: Any) -> str:
+    """A long statement on two lines."""
+    th = story.theorem
+    sides = [th.lhs, th.rhs]
+    left, right = (story.side(e, sides)[0] for e in sides)
+    relation = {"=": "=", ">=": r"\ge"}[th.rel]
+    return rf"\begin{{aligned}}&{left}\\&\qquad{relation} {right}\end{{aligned}}"
 
 
 def _sentence(words: str) -> str:
