@@ -298,6 +298,9 @@ def cite(book: Book, claim: Claim, entry: Entry) -> str:
         copy("Copy TeX", tex),
         copy("Copy JSON", source="claim.json"),
     ]
+    found = book.derivation(claim.slug)
+    if found and found.script:
+        buttons.append(copy("Copy sympy", found.script))
     return (
         f"## Cite {{ #cite data-search-exclude }}\n\n<pre class='bibtex'><code>{html.escape(bibtex(book, claim, entry), quote=False)}</code></pre>\n\n"
         f'<p class="buttons">{"".join(buttons)} <a href="claim.json">claim.json</a></p>'

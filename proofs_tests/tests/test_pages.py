@@ -69,8 +69,8 @@ def test_every_claim_has_a_page_with_its_parts(book: Book) -> None:
             "# Cite",
         ):
             assert part in page, (one.tag, part)
-        assert one.latex, f"{one.tag} has no LaTeX for its page"
-        assert notation.found_in(one.latex), one.tag
+        if one.latex:  # else the page has the statement in plain symbols
+            assert notation.found_in(one.latex), one.tag
 
 
 def test_figures_of_a_page_are_the_ledgers(book: Book) -> None:
@@ -93,6 +93,7 @@ def test_a_derivation_is_laid_out_line_by_line(derived: Book) -> None:
     assert "without it: the kernel has no density" in page
     assert "replayed" in page.lower()
     assert SAMPLE.script in page
+    assert "Copy sympy" in page
     assert "Not derived here yet" not in page
     assert "Not derived here yet" in claim.page(derived, derived.claims["fokker-planck"])
 
