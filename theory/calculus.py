@@ -55,7 +55,7 @@ from concordant.theory.kernel.terms import (
 
 HALF = sp.Rational(1, 2)
 x, t = Point("x"), time("t")
-i = Index("i")
+i, j = Index("i"), Index("j")
 
 
 def gaussian(at: Vec, mean: Vec, variance: Any) -> Expr:
@@ -80,44 +80,49 @@ def expansion(b: Vec, g: Any, at: Point, when: Time, phi: str = "φ", name: str 
     return derive(ito_expansion(phi, at, dx)).to(ito_form(drift, noise), by=by).qed()
 
 
-def fokker_planck(p: str = "p", b: Vec | None = None, g: Any = None, at: Point = x, when: Time = t) -> Theorem:
-    """∂_t p = -∇·(p b) + ½ g² Δp for the density p of dx = b dt + g dw; with g = 0 the continuity equation of a flow."""
+def mean_of_a_test_function(p: Expr, b: Vec, g: Any, at: Point, when: Time, dx: str) -> Theorem:
+    """d/dt E φ(x_t) = E[b·∇φ + ½ g² Δφ] for the density p of dx = b dt + g dw."""
+    phi = scalar("φ")(at)
+    drift = dot(b, grad(phi, at))
+    if g != 0:
+        drift = drift + lift(HALF * sp.sympify(g) ** 2) * lap(phi, at)
+    return dynkin(expansion(b, g, at, when, name=dx), "φ", at, when, p, drift, lift(g) * grad(phi, at), dx)
+
+
+def fokker_planck(
+    p: str = "p", b: Vec | None = None, g: Any = None, at: Point = x, when: Time = t, start: tuple[Point, ...] = ()
+) -> Theorem:
+    """∂_t p = -∇·(p b) + ½ g² Δp for the density p of dx = b dt + g dw; with g = 0 the continuity equation of a flow.
+
+    `start` are points that the density depends on too.
+    """
     b = vector("f")(at, when) if b is None else b
     g = function("g")(when) if g is None else sp.sympify(g)
-    density, phi = scalar(p)(at, when), scalar("φ")(at)
+    density, phi = scalar(p)(at, *start, when), scalar("φ")(at)
     dx = "dx" if p == "p" else f"d{p}"  # each process has a differential of its own
-    ito = expansion(b, g, at, when, name=dx)
-    half = lift(HALF * g**2)
-    drift = dot(b, grad(phi, at)) + half * lap(phi, at) if g != 0 else dot(b, grad(phi, at))
-    law = dynkin(ito, "φ", at, when, density, drift, lift(g) * grad(phi, at), dx)
-    flux = -div(density * b, at)
-    if g == 0:
-        weak = (
-            derive(integral(phi * d_dt(density, when), at))
-            .to(d_dt(integral(phi * density, at), when), by=under_integral)
-            .to(integral(density * drift, at), by=law & under_integral)
-            .to(integral(Mul((phi, flux)), at), by=divergence_theorem(phi * density * b, at))
-        ).qed()
-        return for_every_test_function(weak, "φ", at, d_dt(density, when), flux)
-    right = flux + half * lap(density, at)
-    weak = (
+    law = mean_of_a_test_function(density, b, g, at, when, dx)
+    half, flux = lift(HALF * g**2), -div(density * b, at)
+    means = (
         derive(integral(phi * d_dt(density, when), at))
         .to(d_dt(integral(phi * density, at), when), by=under_integral)
-        .to(integral(density * drift, at), by=law & under_integral)
-        .to(
-            integral(phi * flux - half * dot(grad(density, at), grad(phi, at)), at),
-            by=divergence_theorem(phi * density * b + half * density * grad(phi, at), at),
-        )
-        .to(integral(phi * right, at), by=divergence_theorem(-half * phi * grad(density, at), at))
-    ).qed()
-    return for_every_test_function(weak, "φ", at, d_dt(density, when), right)
+        .to(law.rhs, by=law & under_integral)
+    )
+    if g == 0:
+        weak = means.to(integral(Mul((phi, flux)), at), by=divergence_theorem(phi * density * b, at))
+        return for_every_test_function(weak.qed(), "φ", at, d_dt(density, when), flux)
+    right = flux + half * lap(density, at)
+    weak = means.to(
+        integral(phi * flux - half * dot(grad(density, at), grad(phi, at)), at),
+        by=divergence_theorem(phi * density * b + half * density * grad(phi, at), at),
+    ).to(integral(phi * right, at), by=divergence_theorem(-half * phi * grad(density, at), at))
+    return for_every_test_function(weak.qed(), "φ", at, d_dt(density, when), right)
 
 
 @derivation("ito-formula")
 def ito_formula() -> Theorem:
     """Expand dh to second order, put in dx = f dt + g dw, and reduce by Itô's table: dw_i dw_j = δ_ij dt, all else 0."""
     h, b, g = scalar("h")(x, t), vector("f")(x, t), function("g")(t)
-    dx, j = vector("dx")(x, t), Index("j")
+    dx = vector("dx")(x, t)
     second = Bind("con", i, Bind("con", j, D(D(h, x, i), x, j) * dx.at(i) * dx.at(j)))
     drift = d_dt(h, t) + dot(b, grad(h, x)) + lift(HALF * g**2) * lap(h, x)
     return (
@@ -128,9 +133,10 @@ def ito_formula() -> Theorem:
 
 
 @derivation("fokker-planck-any-drift", notation={"p": "_t"})
-def fokker_planck_equation() -> Theorem:
+def fokker_planck_equation() -> tuple[Theorem, Theorem]:
     """Itô's formula gives the mean of any test function; integrate by parts until no derivative is left on it."""
-    return fokker_planck()
+    density, b, g = scalar("p")(x, t), vector("f")(x, t), function("g")(t)
+    return fokker_planck(), mean_of_a_test_function(density, b, g, x, t, "dx")
 
 
 @derivation("fokker-planck", notation={"p": "_t"})

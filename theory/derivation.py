@@ -19,7 +19,7 @@ from functools import cache
 from concordant.theory.kernel.rules import Theorem
 
 #: The modules that hold derivations, in the order in which they use each other.
-MODULES = ("calculus", "divergences", "variational", "score", "sde", "flow", "unification")
+MODULES = ("calculus", "divergences", "variational", "score", "sde", "flow", "unification", "solvers")
 
 Builder = Callable[[], Theorem | tuple[Theorem, ...]]
 _builders: dict[str, Builder] = {}

@@ -15,10 +15,12 @@ from concordant.theory.kernel.rules import (
     given,
     independent,
     log_density,
+    reversed_time,
     under_integral,
     using,
 )
 from concordant.theory.kernel.terms import (
+    DIM,
     Point,
     Vec,
     const,
@@ -28,6 +30,7 @@ from concordant.theory.kernel.terms import (
     function,
     integral,
     lift,
+    log,
     norm2,
     scalar,
     time,
@@ -39,17 +42,23 @@ p, v = scalar("p"), vector("v")
 
 
 @derivation("velocity-is-not-unique", notation={"p": "_t"})
-def not_unique() -> Theorem:
-    """A field without divergence, divided by the density, changes the velocity and not the flux's divergence."""
+def not_unique() -> tuple[Theorem, Theorem]:
+    """A field without divergence, divided by the density, changes the velocity and not the flux's divergence; and two velocities
+    of the same densities differ by nothing else."""
     P, V, w = p(x, t), v(x, t), vector("w")(x, t)
     continuity = given("the continuity equation", d_dt(P, t), -div(P * V, x))
     free = given("w has no divergence", div(w, x), 0)
-    return (
+    other = given("the continuity equation of u", d_dt(P, t), -div(P * vector("u")(x, t), x))
+    another = (
         derive(d_dt(P, t))
         .to(-div(P * V, x), by=continuity)
         .to(-div(P * V, x) - div(w, x), by=free)
         .to(-div(P * (V + w / P), x), by=algebra)
     ).qed()
+    difference = derive(div(P * (vector("u")(x, t) - V), x)).to(
+        0, by=using(other, continuity.inside(lambda e: -e), text="the two continuity equations")
+    )
+    return another, difference.qed()
 
 
 def mixture(timed: bool = True) -> tuple[Any, ...]:
@@ -75,6 +84,13 @@ def flow_matching_loss() -> Theorem:
     return independent(gap, "h")
 
 
+@derivation("regression-targets", notation={"q": "|", "u": "|"})
+def regression_targets() -> Theorem:
+    """Orthogonal projection, for any target that is a function of the noised and the clean point."""
+    q, prior, u, P, V, density, velocity = mixture(timed=False)
+    return projection(vector("h")(x), u, q * prior, P, V, x, z, density, velocity)
+
+
 @derivation("continuity-equation", notation={"p": "_t", "q": "q_t|", "u": "|"})
 def marginal_continuity() -> Theorem:
     """Average the conditional continuity equations over z; the averaged flux is the marginal velocity's."""
@@ -95,8 +111,9 @@ def marginal_continuity() -> Theorem:
 
 
 @derivation("gaussian-path-velocity", notation={"q": "_t"})
-def gaussian_path() -> tuple[Theorem, Theorem]:
-    """Differentiate the map; and put the velocity into the continuity equation of the moving Gaussian."""
+def gaussian_path() -> tuple[Theorem, ...]:
+    """Differentiate the map; compare the densities before and after it; and put the velocity into the continuity equation of the
+    moving Gaussian."""
     sigma, mu = function("σ", positive=True), vector("μ")
     at0, s0 = vector("μ0")(), const("σ0", positive=True)
     slope = d_dt(sigma(t), t) / lift(sigma(t))
@@ -112,7 +129,9 @@ def gaussian_path() -> tuple[Theorem, Theorem]:
     normal = log_density("q", (x, t), gaussian(coords(x), mu(t), sigma(t) ** 2))
     density = scalar("q")(x, t)
     two = derive(d_dt(density, t)).to(-div(density * velocity(coords(x)), x), by=normal).qed()
-    return one, two
+    before, after = gaussian(coords(x), at0, s0**2), gaussian(image, mu(t), sigma(t) ** 2)
+    pushed = derive(after + lift(DIM) * log(lift(sigma(t)) / lift(s0))).to(before, by=algebra).qed()
+    return one, two, pushed
 
 
 # ------------------------------------------------------------------------------------------------ Gaussian paths
@@ -138,7 +157,7 @@ def conditional_mean(name: str, of: Any, when: Any, clock: Any) -> Reason:
 
 
 @derivation("flow-matching-clock", notation={"p": "_t", "q": "q_t|", "z": "x0"})
-def clock() -> Theorem:
+def clock() -> tuple[Theorem, Theorem]:
     """On τ = T - t the coefficients are α(T - τ) and σ(T - τ), whose derivatives change sign; the rest is the same mean."""
     tau, end = time("τ"), const("T", positive=True)
     theirs, ours = vector("u"), vector("v")
@@ -152,4 +171,15 @@ def clock() -> Theorem:
     their_kernel = scalar("q")(x, z, back)
     body = integral(target(alpha(back), sigma(back), tau) * their_kernel * scalar("π0")(z), z) / p(x, back)
     definition_of_theirs = definition("u", (x, tau), body, (i,))
-    return derive(theirs(x, tau).at(i)).to(-ours(x, back).at(i), by=definition_of_theirs & definition_of_ours).qed()
+    turned = derive(theirs(x, tau).at(i)).to(-ours(x, back).at(i), by=definition_of_theirs & definition_of_ours).qed()
+    here, there = p(x, t), p(x, back)
+    forwards = reversed_time(given("v carries p", d_dt(here, t), -div(here * ours(x, t), x)), t, tau, end)
+    carried = (
+        derive(d_dt(there, tau))
+        .to(div(there * ours(x, back), x), by=using(forwards.inside(lambda e: -e), text="the equation of p at T - τ"))
+        .to(
+            -div(there * theirs(x, tau), x),
+            by=using(turned.inside(lambda e: div(there * Vec(lambda _: e), x)), text="the velocity on the other clock"),
+        )
+    ).qed()
+    return turned, carried

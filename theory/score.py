@@ -145,14 +145,14 @@ def denoising_score_matching() -> Theorem:
 
 
 @derivation("marginal-score-is-posterior-mean", notation=CONDITIONAL)
-def marginal_score() -> Theorem:
-    """Differentiate the marginal under the integral, and divide by it."""
+def marginal_score() -> tuple[Theorem, Theorem]:
+    """Differentiate the marginal under the integral, and divide by it; or take the mean against any field."""
     times_p = (
         derive(D(p(x), x, i))
         .to(integral(p0(x0) * D(q(x, x0), x, i), x0), by=marginal & under_integral)
         .to(integral(joint * kernel_score.at(i), x0), by=algebra)
     ).qed()
-    return (
+    mean = (
         derive(score.at(i))
         .to(D(p(x), x, i) / p(x), by=algebra)
         .to(
@@ -160,6 +160,7 @@ def marginal_score() -> Theorem:
             by=using(times_p.inside(lambda e: e / p(x)), text="as above"),
         )
     ).qed()
+    return mean, cross_term(vector("s")(x))
 
 
 @derivation("dsm-minimiser", notation=CONDITIONAL)

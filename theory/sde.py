@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from concordant.theory.calculus import HALF, fokker_planck, gaussian, i, t, x
+from concordant.theory.calculus import HALF, fokker_planck, gaussian, i, j, t, x
 from concordant.theory.derivation import derivation
 from concordant.theory.divergences import kl
 from concordant.theory.kernel.rules import (
@@ -28,7 +28,6 @@ from concordant.theory.kernel.rules import (
     using,
 )
 from concordant.theory.kernel.terms import (
-    DIM,
     Along,
     Expr,
     Point,
@@ -79,9 +78,11 @@ def continuity_form() -> Theorem:
 
 
 @derivation("fokker-planck-is-continuity", notation=TIMED)
-def fokker_planck_is_continuity() -> Theorem:
+def fokker_planck_is_continuity() -> tuple[Theorem, ...]:
     """Δp = ∇·(p ∇log p): diffusion is transport by the score."""
-    return continuity_form()
+    right = -div(P * F, x) + lift(HALF * g(t) ** 2) * lap(P, x)
+    identity = derive(right).to(-div(P * velocity, x), by=algebra).qed()
+    return continuity_form(), identity
 
 
 @derivation("probability-flow-ode", notation=TIMED)
@@ -131,8 +132,8 @@ z = Along("z", t)
 v = vector("v")
 
 
-def along_the_flow() -> Theorem:
-    """d/dt log p(z(t), t) = -(∇·v)(z(t), t)."""
+def along_the_flow() -> tuple[Theorem, Theorem]:
+    """d/dt log p(z(t), t) = -(∇·v)(z(t), t), and dp/dt = -p ∇·v."""
     residual, trace, slope = scalar("c"), scalar("u"), vector("h")
     V = v(x, t)
     balance = definition("c", (x, t), d_dt(P, t) + div(P * V, x))
@@ -140,21 +141,21 @@ def along_the_flow() -> Theorem:
     continuity = given("the continuity equation", d_dt(P, t), -div(P * V, x))
     at_z = instance(derive(residual(x, t)).to(0, by=continuity & balance).qed(), x, z)
     path = given("z solves dz/dt = v(z, t)", d_dt(coords(z).at(i), t), v(z, t).at(i))
-    return (
-        derive(d_dt(log(p(z, t)), t)).to(
-            -trace(z, t),
-            by=using(
-                at_z.inside(lambda e: e / p(z, t)),
-                path.inside(lambda e: contract(lambda j: slope(z, t).at(j) * e) / p(z, t)),
-                text="the continuity equation at z(t), and dz/dt = v",
-            )
-            & named,
+    here = p(z, t)
+
+    def total(of: Expr, change: Expr, factor: Expr) -> Theorem:
+        by = using(
+            at_z.inside(lambda e: e * factor),
+            path.inside(lambda e: contract(lambda k: slope(z, t).at(k) * e) * factor),
+            text="the continuity equation at z(t), and dz/dt = v",
         )
-    ).qed()
+        return derive(d_dt(of, t)).to(change, by=by & named).qed()
+
+    return total(log(here), -trace(z, t), 1 / here), total(here, -here * trace(z, t), lift(1))
 
 
 @derivation("log-density-along-the-flow", notation=FLOW)
-def log_density_along() -> Theorem:
+def log_density_along() -> tuple[Theorem, Theorem]:
     """The total derivative is ∂_t p/p + v·∇p/p, and the continuity equation says that this is -∇·v."""
     return along_the_flow()
 
@@ -163,7 +164,7 @@ def log_density_along() -> Theorem:
 def ode_likelihood() -> Theorem:
     """Integrate the change of the log-density along the path from data to noise."""
     end = const("T", positive=True)
-    inside = along_the_flow()
+    inside, _ = along_the_flow()
     F_ = log(p(z, t))
     start, stop = (log(p(Along("z", sp.sympify(s)), s)) for s in (sp.Integer(0), end))
     total = over_time(scalar("u")(z, t), t, 0, end)
@@ -180,7 +181,7 @@ def ode_likelihood() -> Theorem:
 # ------------------------------------------------------------------------------------------------ linear SDEs
 @derivation("linear-sde-moments", notation=TIMED)
 def moments() -> tuple[Theorem, ...]:
-    """Integrate the Fokker-Planck equation against x and |x|², by parts; α and σ² solve what comes out."""
+    """Integrate the Fokker-Planck equation against x and x xᵀ, by parts; and put the Gaussian kernel into it."""
     rate = function("f")
     drift = lift(rate(t)) * coords(x)
     density = fokker_planck("p", drift, g(t))
@@ -205,37 +206,42 @@ def moments() -> tuple[Theorem, ...]:
             .to(right, by=why)
         ).qed()
 
-    xi = coords(x).at(i)
+    xi, xj = coords(x).at(i), coords(x).at(j)
     first = moment(xi, grad(xi, x), lift(rate(t)) * integral(xi * P, x), algebra)
-    square = norm2(coords(x))
-    right = lift(2 * rate(t)) * integral(square * P, x) + lift(DIM * g(t) ** 2)
-    second = moment(square, grad(square, x), right, normalised("p"))
+    second_moment = lift(2 * rate(t)) * integral(xi * xj * P, x) + lift(g(t) ** 2) * delta(i, j)
+    second = moment(xi * xj, grad(xi * xj, x), second_moment, normalised("p"))
+
     alpha, sigma = function("α", positive=True), function("σ", positive=True)
     slope = d_dt(log(alpha(t)), t)
-    g2 = d_dt(sigma(t) ** 2, t) - 2 * slope * lift(sigma(t) ** 2)
+    left_over = d_dt(sigma(t) ** 2, t) - 2 * slope * lift(sigma(t) ** 2)
     f_is = given("f is the slope of log α", lift(rate(t)), slope)
-    g_is = given("g² is what the slope leaves of the growth of σ²", lift(g(t) ** 2), g2)
-    a, s2 = lift(alpha(t)), lift(sigma(t) ** 2)
-    mean = derive(d_dt(alpha(t), t)).to(lift(rate(t)) * a, by=f_is.inside(lambda e: -e * a)).qed()
-    spread = (
-        derive(d_dt(sigma(t) ** 2, t)).to(
-            lift(2 * rate(t)) * s2 + lift(g(t) ** 2),
-            by=using(f_is.inside(lambda e: -2 * e * s2), g_is.inside(lambda e: -e)),
+    g_is = given("g² is what the slope leaves of the growth of σ²", lift(g(t) ** 2), left_over)
+    start = Point("x0")
+    kernel = scalar("q")(x, start, t)
+    gauss = log_density("q", (x, start, t), gaussian(coords(x), lift(alpha(t)) * coords(start), sigma(t) ** 2))
+    solves = derive(d_dt(kernel, t)).to(
+        -div(kernel * drift, x) + half * lap(kernel, x),
+        by=using(
+            f_is.inside(lambda e: e * div(kernel * coords(x), x)),
+            g_is.inside(lambda e: lift(-HALF) * e * lap(kernel, x)),
         )
-    ).qed()
-    return first, second, mean, spread
+        & gauss,
+    )
+    of_p = fokker_planck("p", drift, g(t), start=(start,))
+    return first, second, uniqueness(of_p, solves.qed(), "p", (x, start, t), kernel)
 
 
 @derivation("schedule-and-sde-coefficients")
-def coefficients() -> Theorem:
+def coefficients() -> tuple[Theorem, ...]:
     """The logarithm of α/σ is a difference, and its derivative is α'/α - σ'/σ."""
     alpha, sigma = function("α", positive=True), function("σ", positive=True)
-    s2 = lift(sigma(t) ** 2)
-    return (
-        derive(d_dt(s2, t) - 2 * d_dt(log(alpha(t)), t) * s2).to(
-            -2 * s2 * d_dt(log(lift(alpha(t)) / lift(sigma(t))), t), by=algebra
-        )
-    ).qed()
+    a2, s2 = lift(alpha(t) ** 2), lift(sigma(t) ** 2)
+    g2 = d_dt(s2, t) - 2 * d_dt(log(alpha(t)), t) * s2
+    by_lambda = derive(g2).to(-2 * s2 * d_dt(log(lift(alpha(t)) / lift(sigma(t))), t), by=algebra)
+    snr = lift(alpha(t) ** 2 / sigma(t) ** 2)
+    by_snr = derive(g2).to(-s2 * d_dt(snr, t) / snr, by=algebra)
+    noise_over_signal = derive(d_dt(lift(sigma(t) ** 2 / alpha(t) ** 2), t)).to(g2 / a2, by=algebra)
+    return by_lambda.qed(), by_snr.qed(), noise_over_signal.qed()
 
 
 # ------------------------------------------------------------------------------------------------ kernels between times
@@ -269,13 +275,14 @@ class Kernels:
 
 
 @derivation("forward-transition", notation=TRANSITION)
-def forward_transition() -> Theorem:
-    """Complete the square: the product of the two kernels is the kernel to t times a Gaussian in x_s, which integrates to 1."""
+def forward_transition() -> tuple[Theorem, ...]:
+    """Complete the square: the product of the two kernels is the kernel to t times a Gaussian in x_s, which integrates to 1.
+    Transitions compose by algebra."""
     c = Kernels()
     r = c.r(c.now, c.later, c.data)
     bayes = log_density("r", (c.now, c.later, c.data), c.posterior_log)
     product = exponential(derive(log(c.forward * c.here)).to(log(c.there * r), by=c.forwards & bayes).qed())
-    return (
+    carried = (
         derive(integral(c.forward * c.here, c.now))
         .to(
             integral(c.there * r, c.now),
@@ -283,6 +290,12 @@ def forward_transition() -> Theorem:
         )
         .to(c.there, by=normalised("r"))
     ).qed()
+    a_u, s_u = const("α_u", positive=True), const("σ_u", positive=True)
+    onward, across = a_u / c.a_t, a_u / c.a_s
+    last, whole = s_u**2 - onward**2 * c.s_t**2, s_u**2 - across**2 * c.s_s**2
+    variances = derive(lift(last) + lift(onward**2) * lift(c.step)).to(lift(whole), by=algebra).qed()
+    sign = derive(lift(c.step)).to(lift(c.a_t**2) * lift(c.s_t**2 / c.a_t**2 - c.s_s**2 / c.a_s**2), by=algebra).qed()
+    return carried, variances, sign
 
 
 @derivation("posterior-kernel", notation=TRANSITION)

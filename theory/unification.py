@@ -18,10 +18,12 @@ from concordant.theory.kernel.rules import (
     using,
 )
 from concordant.theory.kernel.terms import (
+    DIM,
     D,
     Expr,
     Point,
     Vec,
+    const,
     coords,
     d_dt,
     function,
@@ -101,19 +103,26 @@ def optimal_predictions() -> tuple[Theorem, ...]:
         )
         .to((rate * X - HALF * g2 * score).at(i), by=algebra)
     ).qed()
-    return first, second, velocity
+    mean_v = definition("v", (x, t), integral((a * (X - a * X0) / s - s * X0).at(i) * q * p0, x0) / P, (i,))
+    v = vector("v")(x, t)
+    v_mean = derive(v.at(i)).to((a * noise - s * clean).at(i), by=mean_v & mean_noise & mean_data).qed()
+    mean_u = definition("u", (x, t), integral((da * X0 + ds * (X - a * X0) / s).at(i) * q * p0, x0) / P, (i,))
+    u_mean = (
+        derive(vector("u")(x, t).at(i)).to((da * clean + ds * noise).at(i), by=mean_u & mean_noise & mean_data).qed()
+    )
+    together = both_predictions(first, second)
+    scale = lift(1 / (alpha(t) ** 2 + sigma(t) ** 2))
+    noise_of_v = (
+        derive((scale * (a * v + s * X)).at(i))
+        .to((scale * (a * (a * noise - s * clean) + s * X)).at(i), by=v_mean.inside(lambda e: scale * a * e))
+        .to(noise.at(i), by=using(together.inside(lambda e: -scale * s * e), text="α x̂ + σ ε̂ = x"))
+    ).qed()
+    return first, second, velocity, v_mean, u_mean, noise_of_v
 
 
-@derivation("probability-flow-in-four-parametrisations", notation=PREDICTIONS)
-def four_forms() -> tuple[Theorem, ...]:
-    """Put one prediction in terms of another, starting from α' x̂ + σ' ε̂."""
-    first, second = noise_is_score(), data_is_score()
-    slope = da / a - ds / s
-    start = (da * clean + ds * noise).at(i)
-    by_noise = (da / a * X - s * slope * noise).at(i)
-    by_data = (ds / s * X + a * slope * clean).at(i)
-    by_score = (da / a * X + s**2 * slope * score).at(i)
-    together = (
+def both_predictions(first: Theorem, second: Theorem) -> Theorem:
+    """α x̂ + σ ε̂ = x."""
+    return (
         derive((a * clean + s * noise).at(i))
         .to(
             (a * (X / a + s**2 / a * score) - s**2 * score).at(i),
@@ -125,6 +134,18 @@ def four_forms() -> tuple[Theorem, ...]:
         )
         .to(X.at(i), by=algebra)
     ).qed()
+
+
+@derivation("probability-flow-in-four-parametrisations", notation=PREDICTIONS)
+def four_forms() -> tuple[Theorem, ...]:
+    """Put one prediction in terms of another, starting from α' x̂ + σ' ε̂."""
+    first, second = noise_is_score(), data_is_score()
+    slope = da / a - ds / s
+    start = (da * clean + ds * noise).at(i)
+    by_noise = (da / a * X - s * slope * noise).at(i)
+    by_data = (ds / s * X + a * slope * clean).at(i)
+    by_score = (da / a * X + s**2 * slope * score).at(i)
+    together = both_predictions(first, second)
 
     def said(c: Expr) -> Any:
         return using(together.inside(lambda e: c * e), text="α x̂ + σ ε̂ = x")
@@ -157,7 +178,26 @@ def conjugate_flows() -> tuple[Theorem, ...]:
             by=using(together.inside(lambda e: d_sum / sum_ * e), text="α x̂ + σ ε̂ = x"),
         )
     ).qed()
-    return one, two, marginal_
+    kernel = gaussian(X, a * X0, sigma(t) ** 2)
+    at_scale = gaussian(X / sum_, lift(1 - clock) * X0, clock**2)
+    scaled = derive(kernel).to(at_scale - lift(DIM) * log(sum_), by=algebra).qed()
+    return one, two, marginal_, scaled
+
+
+@derivation("common-marginals")
+def common_marginals() -> tuple[Theorem, Theorem]:
+    """At the same ratio α/σ a point of one process is a point of the other, rescaled; so are the kernels."""
+    a1, s1, a2 = (const(name, positive=True) for name in ("α₁", "σ₁", "α₂"))
+    ratio = a2 / a1
+    s2 = ratio * s1  # the same λ = log(α/σ)
+    data, eps = coords(x0), coords(Point("ε"))
+    points = derive((lift(ratio) * (lift(a1) * data + lift(s1) * eps)).at(i)).to(
+        (lift(a2) * data + lift(s2) * eps).at(i), by=algebra
+    )
+    one = gaussian(X, lift(a1) * X0, s1**2)
+    other = gaussian(lift(ratio) * X, lift(a2) * X0, s2**2)
+    kernels = derive(one).to(other + lift(DIM) * log(lift(a2) / lift(a1)), by=algebra)
+    return points.qed(), kernels.qed()
 
 
 @derivation("loss-weights")

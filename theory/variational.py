@@ -11,6 +11,7 @@ from concordant.theory.derivation import derivation
 from concordant.theory.divergences import kl
 from concordant.theory.kernel.rules import (
     Chain,
+    Reason,
     Theorem,
     algebra,
     averaged,
@@ -18,6 +19,7 @@ from concordant.theory.kernel.rules import (
     definition,
     derive,
     empty_sum,
+    exponential,
     independent,
     induction,
     instance,
@@ -128,17 +130,20 @@ def reverse_kernel_minimiser() -> tuple[Theorem, ...]:
     ).qed()
     inner = derive(0).to(integral(b * (log(f) - log(b)), y), by=gibbs).qed()
     outer = averaged(inner, p, x)
-    excess = (
-        derive(conditional_kl(p0, m, r, f) - conditional_kl(p0, m, r, b))
-        .to(integral(p * b * (log(b) - log(f)), x, y), by=reverse)
-        .to(0, by=using(outer, text="Gibbs' inequality, averaged"))
+    excess = derive(conditional_kl(p0, m, r, f) - conditional_kl(p0, m, r, b)).to(
+        integral(p * b * (log(b) - log(f)), x, y), by=reverse
+    )
+    least = (
+        derive(integral(p * b * (log(b) - log(f)), x, y)).to(
+            0, by=using(outer, text="Gibbs' inequality, averaged over x")
+        )
     ).qed()
     q, before = scalar("q")(x, y), scalar("n")(y, x0)
     posterior = definition("r", (y, x, x0), q * before / m)
     bayes = (
         derive(b).to(integral(r * m * p0, x0) / p, by=reverse).to(q * integral(before * p0, x0) / p, by=posterior)
     ).qed()
-    return excess, bayes
+    return excess.qed(), least, bayes
 
 
 # ------------------------------------------------------------------------------------------------ DDPM
@@ -151,13 +156,11 @@ def ddpm_coefficients() -> tuple[Any, ...]:
     return beta, before, here, on_data, on_noisy, beta * (1 - before) / (1 - here)
 
 
-@derivation("ddpm-posterior", notation=DDPM)
-def ddpm_posterior() -> Theorem:
-    """Bayes' rule for three Gaussians: complete the square in x_{i-1}."""
-    beta, before, here, on_data, on_noisy, variance = ddpm_coefficients()
+def ddpm_kernels() -> Reason:
+    """q(x_i|x_{i-1}), m(x_{i-1}|x_0) and n(x_i|x_0): a step, and the kernels before and after it."""
+    beta, before, here, *_ = ddpm_coefficients()
     noisy, prev, data = Point("x"), Point("y"), Point("x0")
-    q, m, n, r = (scalar(name) for name in "qmnr")
-    kernels = (
+    return (
         log_density("q", (noisy, prev), gaussian(coords(noisy), lift(sp.sqrt(1 - beta)) * coords(prev), beta))
         & log_density("m", (prev, data), gaussian(coords(prev), lift(sp.sqrt(before)) * coords(data), 1 - before))
         & log_density(
@@ -166,12 +169,41 @@ def ddpm_posterior() -> Theorem:
             gaussian(coords(noisy), lift(sp.sqrt(before) * sp.sqrt(1 - beta)) * coords(data), 1 - here),
         )
     )
+
+
+@derivation("ddpm-posterior", notation=DDPM)
+def ddpm_posterior() -> Theorem:
+    """Bayes' rule for three Gaussians: complete the square in x_{i-1}."""
+    *_, on_data, on_noisy, variance = ddpm_coefficients()
+    noisy, prev, data = Point("x"), Point("y"), Point("x0")
+    q, m, n, r = (scalar(name) for name in "qmnr")
     bayes = definition("r", (prev, noisy, data), q(noisy, prev) * m(prev, data) / n(noisy, data))
     mean = lift(on_data) * coords(data) + lift(on_noisy) * coords(noisy)
     return (
         derive(log(r(prev, noisy, data)))
         .to(log(q(noisy, prev)) + log(m(prev, data)) - log(n(noisy, data)), by=bayes)
-        .to(gaussian(coords(prev), mean, variance), by=kernels)
+        .to(gaussian(coords(prev), mean, variance), by=ddpm_kernels())
+    ).qed()
+
+
+@derivation("ddpm-kernel", notation=DDPM)
+def ddpm_kernel() -> Theorem:
+    """Complete the square: the product of a step and the kernel before it is the kernel after it times a Gaussian in x_{i-1}."""
+    *_, on_data, on_noisy, variance = ddpm_coefficients()
+    noisy, prev, data = Point("x"), Point("y"), Point("x0")
+    q, m, n, r = (scalar(name) for name in "qmnr")
+    mean = lift(on_data) * coords(data) + lift(on_noisy) * coords(noisy)
+    kernels = ddpm_kernels() & log_density("r", (prev, noisy, data), gaussian(coords(prev), mean, variance))
+    step_, start = q(noisy, prev), m(prev, data)
+    end, back = n(noisy, data), r(prev, noisy, data)
+    product_ = exponential(derive(log(step_ * start)).to(log(end * back), by=kernels).qed())
+    return (
+        derive(integral(step_ * start, prev))
+        .to(
+            integral(end * back, prev),
+            by=using(product_.inside(lambda e: integral(e, prev)), text="completing the square"),
+        )
+        .to(end, by=normalised("r"))
     ).qed()
 
 
