@@ -179,7 +179,7 @@ def ode_likelihood() -> Theorem:
 
 
 # ------------------------------------------------------------------------------------------------ linear SDEs
-@derivation("linear-sde-moments", notation=TIMED)
+@derivation("linear-sde-moments", notation={**TIMED, "p": "_t|", "q": "q_t|"})
 def moments() -> tuple[Theorem, ...]:
     """Integrate the Fokker-Planck equation against x and x xᵀ, by parts; and put the Gaussian kernel into it."""
     rate = function("f")

@@ -135,11 +135,11 @@ def test_a_status_is_earned() -> None:
 def test_a_claim_is_no_better_than_what_it_uses() -> None:
     status = dict.fromkeys(registry.claims(), "evaluated")
     assert set(ledger.with_uses(status).values()) == {"evaluated"}
-    status["linear-sde-moments"] = "failed"
+    status["fokker-planck-any-drift"] = "failed"
     after = ledger.with_uses(status)
     assert after["fokker-planck"] == after["reverse-family"] == after["predictor-corrector"] == "failed"
     assert after["tweedie"] == "evaluated"
-    status["linear-sde-moments"] = "not run"
+    status["fokker-planck-any-drift"] = "not run"
     assert ledger.with_uses(status)["fokker-planck"] == "evaluated"
 
 
