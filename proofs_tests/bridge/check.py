@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 import sympy as sp
+import torch
 from torch import Tensor
 
 from concordant.proofs_tests.bridge.evaluate import Evaluator
@@ -166,7 +167,7 @@ class _Check:
     def given(self, h: Hypothesis) -> Iterator[str]:
         _, _, lhs, rel, rhs = h
         left, right, scale = self.env_defaults(Add((lhs, rhs))).sides(Said(lhs, rel, rhs, self.hyps), self.ev)
-        gap = (left - right) / scale
+        gap = torch.where(left == right, 0.0, (left - right) / scale)
         worst = float((-gap if rel == ">=" else gap.abs()).max())
         if not worst < CLOSE:
             yield f"it fails by {worst:.3g}"
