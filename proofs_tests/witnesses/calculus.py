@@ -135,8 +135,8 @@ def joint(s: Setting) -> Witness:
 
 
 def two_laws(s: Setting) -> Witness:
-    """p is the law of x_t, q the Gaussian of the same mean and covariance."""
-    other = Setting(s.case.gaussian(), s.lam)
+    """p is the law of x_t, q the matched Gaussian's at another time, with other moments."""
+    other = Setting(s.case.gaussian(), s.lam - 0.3)
     fields = {"p": s.marginal, "q": other.marginal}
     boxes = {"": joined(s.boxes[""], other.boxes[""])}
     return Witness(boxes, fields, kinds=kinds("p q"), name=str(s.case))

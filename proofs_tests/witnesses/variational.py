@@ -49,9 +49,14 @@ def tight(s: Setting) -> Witness:
     return latent(s, reverse_kernel(s, None), ", the posterior")
 
 
-def bound(where: Callable[[Case], Case]) -> Callable[[Case], Witness]:
-    """Where the bound is tight."""
-    return lambda case: tight(Setting(where(case)))
+def tight_here(case: Case) -> Witness:
+    """A bound that is tight."""
+    return tight(Setting(case))
+
+
+def tight_and_narrow(_: Case) -> Witness:
+    """The same where log p > 0."""
+    return tight(Setting(narrow(), 2.5))
 
 
 # ------------------------------------------------------------------------------------------------ conditioning on data
@@ -96,6 +101,21 @@ def best_model(s: Setting) -> Witness:
     """The model is the mixture kernel."""
     w = two_steps(s)
     return Witness(w.boxes, {**w.fields, "f": w.fields["b"]}, at=w.at, kinds=w.kinds, name=f"{s.case}, the best model")
+
+
+def uneven(s: Setting) -> Witness:
+    """The same for another kernel r, whose width depends on both points, so that its entropy does; b by its definition."""
+    w = two_steps(s)
+    centre, width = (wave(name, s.dimension, rank, 2, s.width) for name, rank in (("centre", 1), ("width", 0)))
+
+    def log(y: Tensor, x: Tensor, x0: Tensor) -> Tensor:
+        deviation = 0.7 + 0.15 * torch.sin(width(x, x0))
+        off = (y - torch.sin(centre(x, x0))).square().sum(-1) / (2 * deviation**2)
+        return -off - s.dimension * (deviation.log() + math.log(2 * math.pi) / 2)
+
+    fields = {name: f for name, f in w.fields.items() if name != "b"} | {"r": Logged(log)}
+    boxes = {**w.boxes, "y": cube(s.dimension, 8.0, 0.35)}
+    return Witness(boxes, fields, at=w.at, kinds=w.kinds, name=f"{s.case}, another kernel")
 
 
 # ------------------------------------------------------------------------------------------------ DDPM
@@ -199,13 +219,17 @@ def _chain_witness(s: Setting, fields: dict[str, Logged], x0: Tensor, name: Any,
 
 #: A noise level for integrals over three points, where all kernels are wide.
 NOISY = -0.3
+#: The best model, and again where densities are large.
+BEST = (lambda case: best_model(Setting(case.line(), NOISY)), lambda _: best_model(Setting(narrow(), 2.5)))
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
-    "elbo": (Factory(latent, more=(bound(lambda case: case), bound(lambda _: narrow())), plane=False),),
+    "elbo": (Factory(latent, more=(tight_here, tight_and_narrow), plane=False),),
     "elbo-gap-is-inference-error": (Factory(latent, more=(lambda _: latent(Setting(narrow(), 1.5)),), plane=False),),
-    "marginal-and-conditional-kl": (Factory(two_steps, plane=False, level=NOISY),),
+    "marginal-and-conditional-kl": (
+        Factory(two_steps, more=(lambda case: uneven(Setting(case.line(), NOISY)),), plane=False, level=NOISY),
+    ),
     "reverse-kernel-minimiser": (
-        Factory(two_steps, more=(lambda case: best_model(Setting(case.line(), NOISY)),), plane=False, level=NOISY),
+        Factory(two_steps, more=BEST, plane=False, level=NOISY),
         Factory(two_steps, level=NOISY),
     ),
     "ddpm-posterior": (pointwise(third_step),),
