@@ -31,6 +31,8 @@ from concordant.theory.kernel.terms import Expr, Refused, lift
 #: Mutants tried of a claim when there is little time, and refuted ones that are shown.
 FEW, SHOWN = 12, 5
 WEAKER = "it follows by the definitions; that the theorem follows from it is not shown"
+#: The label of an assumption that is made of one time only: nothing follows from it at others.
+AT_ONE_TIME = "equal at one time"
 #: Multiples of a whole statement that say the same; negative ones for equations only.
 MULTIPLES = (sp.Integer(1), sp.Integer(2), sp.Rational(1, 2), sp.Integer(-1), sp.Integer(-2), sp.Rational(-1, 2))
 
@@ -63,7 +65,7 @@ class Judge:
                 found.setdefault((*key, frozenset(map(id, why.cited))), why)
         self.known = definitions_of(self.theorem)
         hyps = sorted((h for h in self.theorem.hyps if h[0] == "given" and h[3] == "="), key=lambda h: str(h[1]))
-        self.assumed = [given(label, a, b) for _, label, a, _, b in hyps]
+        self.assumed = [given(label, a, b) for _, label, a, _, b in hyps if label != AT_ONE_TIME]
         own = using(self.theorem)
         self.reasons = [own, own & self.known, self.known, *found.values()]
 
@@ -106,11 +108,19 @@ class Judge:
         for g in self.assumed:
             yield from (own & g, own & g.inside(lambda e: -e), using(g))
 
+    def same(self, m: Mutant) -> bool:
+        """Whether the kernel takes what was altered for what it was."""
+        th = self.theorem
+        if m.rhs == th.rhs:
+            return accepted(m.lhs, "=", th.lhs, self.known)
+        if m.lhs == th.lhs:
+            return accepted(m.rhs, "=", th.rhs, self.known)
+        return accepted(m.lhs, th.rel, m.rhs, using(th) & self.known)
+
     def settle(self, v: Verdict) -> Verdict:
         """A verdict with the kernel's word in it."""
         m = v.mutant
-        own = using(self.theorem) & self.known
-        if v.kind == "refuted" and accepted(m.lhs, self.theorem.rel, m.rhs, own):
+        if v.kind == "refuted" and self.same(m):
             return Verdict(m, "unexplained", f"the kernel accepts it, and it is {v.reason}")
         if v.kind == "unexplained" and self.follows(m.lhs, m.rhs) and not self.implies(m.lhs, m.rhs):
             return Verdict(m, "weaker", WEAKER)
