@@ -144,7 +144,9 @@ def prove(slug: str, thorough: bool = True) -> Proof:
     every = [t for th in made.theorems for t in theorems(th)]
     try:
         altered, witness = alter(made, thorough), witnessed(made)
-    except Exception as error:  # a witness at which the statement fails, say: the claim has failed, and the others go on
+    except (
+        Exception
+    ) as error:  # a witness at which the statement fails, say: the claim has failed, and the others go on
         altered, witness = Altered({}), {}
         objection = objection or f"altering it: {type(error).__name__}: {error}"
     return Proof(

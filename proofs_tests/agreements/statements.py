@@ -127,7 +127,9 @@ def _register() -> Iterator[Agreement]:
         for n in range(count):
             body = _body(slug, n)
             body.__name__ = f"{slug}-statement{f'-{n + 1}' if count > 1 else ''}".replace("-", "_")
-            body.__doc__ = "The derived statement: both sides evaluated as they stand, with the implementation's fields in it."
+            body.__doc__ = (
+                "The derived statement: both sides evaluated as they stand, with the implementation's fields in it."
+            )
             yield agreement(
                 slug,
                 T2,

@@ -89,9 +89,10 @@ def evolution(s: Setting) -> Witness:
     velocity, score = mean(s, "velocity"), mean(s, "score")
 
     def drift(x: Tensor, t: Tensor) -> Tensor:
-        return velocity(x, t) + any_diffusion(t).square()[..., None] / 2 * score(x, t)
+        made: Tensor = velocity(x, t) + any_diffusion(t).square()[..., None] / 2 * score(x, t)
+        return made
 
-    fields = {"p": s.marginal, "f": drift}
+    fields: dict[str, Any] = {"p": s.marginal, "f": drift}
     declared = kinds("p", "f", "φ")
     return Witness(s.boxes, fields, {}, {"g": any_diffusion}, at=here(s), kinds=declared, name=str(s.case))
 
@@ -105,14 +106,14 @@ def linear(s: Setting) -> Witness:
 
 def transport(s: Setting) -> Witness:
     """The exact p and its velocity."""
-    fields = {"p": s.marginal, "f": mean(s, "velocity")}
+    fields: dict[str, Any] = {"p": s.marginal, "f": mean(s, "velocity")}
     return Witness(s.boxes, fields, at=here(s), kinds=kinds("p", "f", "φ"), name=str(s.case))
 
 
 # ------------------------------------------------------------------------------------------------ Gaussians and L²
 def standard(s: Setting) -> Witness:
     """The standard normal prior of samplers."""
-    fields = {"q": Logged(lambda z: log_prior(z, 1.0)), "u": s.arbitrary("u")}
+    fields: dict[str, Any] = {"q": Logged(lambda z: log_prior(z, 1.0)), "u": s.arbitrary("u")}
     box = cube(s.dimension, 9.0, 0.6)
     return Witness({"": box}, fields, kinds=kinds("q", "u"), name=str(s.case))
 
@@ -120,7 +121,7 @@ def standard(s: Setting) -> Witness:
 def noised(s: Setting) -> Witness:
     """Points noised to the setting's σ."""
     x = s.points()
-    fields = {"k": Logged(lambda y, x: log_prior(y - x, s.sigma)), "a": s.arbitrary("a")}
+    fields: dict[str, Any] = {"k": Logged(lambda y, x: log_prior(y - x, s.sigma)), "a": s.arbitrary("a")}
     box = {"": about(x, s.sigma)}
     return Witness(box, fields, {"σ": s.sigma}, at={"x": x}, kinds=kinds("k", "a"), name=str(s.case))
 

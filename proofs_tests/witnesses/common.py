@@ -44,7 +44,8 @@ class Lean(Setting):
         target = self.case.target
         largest = float(target.spectrum.max())
         widths = {"x0": math.sqrt(largest), "": math.sqrt(self.alpha**2 * largest + self.sigma**2)}
-        return {name: _shrunk(box, 1.5 * widths[name]) for name, box in Setting.boxes.func(self).items()}
+        whole = Setting(self.case, self.lam).boxes
+        return {name: _shrunk(box, 1.5 * widths[name]) for name, box in whole.items()}
 
 
 def _shrunk(box: Box, by: float) -> Box:

@@ -35,9 +35,10 @@ def swirl(s: Setting) -> Witness:
     def w(x: Tensor, t: Tensor) -> Tensor:
         if s.dimension == 1:
             return 0 * x + (0.3 * torch.cos(f64(t)))[..., None]
-        return density(x, t).exp()[..., None] * (swirled(velocity, score, turn)(x, t) - velocity(x, t))
+        flux: Tensor = density(x, t).exp()[..., None] * (swirled(velocity, score, turn)(x, t) - velocity(x, t))
+        return flux
 
-    fields = {"p": s.marginal, "v": velocity, "w": w}
+    fields: dict[str, Any] = {"p": s.marginal, "v": velocity, "w": w}
     return Witness(s.boxes, fields, at=here(s), kinds=kinds("p", "v w"), name=str(s.case))
 
 

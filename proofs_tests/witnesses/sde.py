@@ -99,7 +99,8 @@ def along(s: Setting) -> Witness:
     density = s.marginal.log
 
     def slope(x: Tensor, t: Any) -> Tensor:
-        return density(x, t).exp()[..., None] * score(x, t)
+        made: Tensor = density(x, t).exp()[..., None] * score(x, t)
+        return made
 
     fields: dict[str, Any] = {
         "p": s.marginal,
@@ -108,9 +109,7 @@ def along(s: Setting) -> Witness:
         "h": slope,
     }
     curves = {"z": trajectory(velocity, s.points(1)[0], s.t)}
-    return Witness(
-        s.boxes, fields, {}, functions(s), curves, here(s), kinds("p", "v u h"), name=str(s.case)
-    )
+    return Witness(s.boxes, fields, {}, functions(s), curves, here(s), kinds("p", "v u h"), name=str(s.case))
 
 
 def whole_way(s: Setting) -> Witness:
@@ -161,7 +160,12 @@ WITNESSES: dict[str, tuple[Factory, ...]] = {
     "reverse-family": (pointwise(reversed_by(any_diffusion)),),
     "log-density-along-the-flow": (Factory(along),),
     "ode-likelihood": (Factory(whole_way),),
-    "linear-sde-moments": (Factory(moments), Factory(moments), Factory(rates, plane=False), Factory(rates, plane=False)),
+    "linear-sde-moments": (
+        Factory(moments),
+        Factory(moments),
+        Factory(rates, plane=False),
+        Factory(rates, plane=False),
+    ),
     "schedule-and-sde-coefficients": (Factory(rates, plane=False),),
     "forward-transition": (Factory(kernels),),
     "posterior-kernel": (pointwise(kernels),),

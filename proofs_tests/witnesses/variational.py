@@ -23,7 +23,6 @@ from concordant.proofs_tests.witnesses.common import (
     encoder,
     exact,
     finer,
-    here,
     kinds,
     level,
     level_kernel,
