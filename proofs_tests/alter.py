@@ -192,11 +192,12 @@ def settled(th: Theorem, factory: Factory, few: int | None) -> Iterator[Verdict]
 
 
 def witnessed(made: Derivation) -> dict[str, list[str]]:
-    """What is wrong with the claim's first witnesses, what is not shown there by form alone, and what numbers don't reach."""
+    """Of the claim's first witnesses: what is wrong, which analytic hypotheses do not hold by form, what nothing speaks of."""
     problems, untame, unchecked = list[str](), dict[str, None](), dict[str, None]()
     for th, factory in zip(made.theorems, WITNESSES[made.slug], strict=True):
         w = factory.at(plain())
         problems += check.problems(w, th)
         untame |= dict.fromkeys(check.untame(w, th))
-        unchecked |= dict.fromkeys(check.unchecked(th))
+        rest = (h[0] for h in map(check.inner, th.hyps) if h[0] in check.UNSPOKEN and h[0] not in check.TAME)
+        unchecked |= dict.fromkeys(sorted(rest))
     return {"problems": problems, "untame": list(untame), "unchecked": list(unchecked)}

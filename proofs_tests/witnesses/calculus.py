@@ -93,21 +93,19 @@ def evolution(s: Setting) -> Witness:
         return made
 
     fields: dict[str, Any] = {"p": s.marginal, "f": drift}
-    declared = kinds("p", "f", "φ")
+    declared = kinds("p", "f")
     return Witness(s.boxes, fields, {}, {"g": any_diffusion}, at=here(s), kinds=declared, name=str(s.case))
 
 
 def linear(s: Setting) -> Witness:
     """The exact p under the schedule's own f and g."""
-    return Witness(
-        s.boxes, {"p": s.marginal}, {}, functions(s), at=here(s), kinds=kinds("p", "", "φ"), name=str(s.case)
-    )
+    return Witness(s.boxes, {"p": s.marginal}, {}, functions(s), at=here(s), kinds=kinds("p"), name=str(s.case))
 
 
 def transport(s: Setting) -> Witness:
     """The exact p and its velocity."""
     fields: dict[str, Any] = {"p": s.marginal, "f": mean(s, "velocity")}
-    return Witness(s.boxes, fields, at=here(s), kinds=kinds("p", "f", "φ"), name=str(s.case))
+    return Witness(s.boxes, fields, at=here(s), kinds=kinds("p", "f"), name=str(s.case))
 
 
 # ------------------------------------------------------------------------------------------------ Gaussians and L²

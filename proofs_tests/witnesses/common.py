@@ -153,10 +153,10 @@ def noise_points(s: Setting, what: str = "noise", n: int = 4) -> Tensor:
     return torch.randn(n, s.dimension, generator=s.case.random(what), dtype=torch.float64)
 
 
-def kinds(density: str = "", polynomial: str = "", test: str = "") -> Mapping[str, Kind]:
-    """What fields are like: their names, separated by spaces."""
+def kinds(density: str = "", polynomial: str = "") -> Mapping[str, Kind]:
+    """What fields are like: their names, separated by spaces.  φ is a test function in all derivations."""
     out: dict[str, Kind] = dict.fromkeys(density.split(), "density")
-    return out | dict.fromkeys(polynomial.split(), "polynomial") | dict.fromkeys(test.split(), "test")
+    return out | dict.fromkeys(polynomial.split(), "polynomial") | {"φ": "test"}
 
 
 # ------------------------------------------------------------------------------------------------ fields

@@ -57,10 +57,12 @@ def reversed_by(gamma: Callable[[Tensor], Tensor] | None) -> Callable[[Setting],
     def make(s: Setting) -> Witness:
         one = Setting(s.case.gaussian(), s.lam)
         clock = s.case.schedule
-        fields = {"p": one.marginal, "ρ": Logged(backwards(one, gamma))}
+        drift = LinearSDE(clock).drift
+        fields: dict[str, Any] = {"p": one.marginal, "ρ": Logged(backwards(one, gamma))}
+        fields["f"] = lambda x, t: drift(x, one_time(t))
         given = functions(one) if gamma is None else functions(one) | {"γ": gamma}
         at = {"x": one.points(), "τ": f64(clock.T - one.t)}
-        return Witness(one.boxes, fields, {"T": clock.T}, given, at=at, kinds=kinds("p ρ"), name=str(one.case))
+        return Witness(one.boxes, fields, {"T": clock.T}, given, at=at, kinds=kinds("p ρ", "f"), name=str(one.case))
 
     return make
 
