@@ -151,6 +151,8 @@ def _derivation(proof: Proof) -> dict[str, Any]:
         "statement_sha256": proof.statement_sha256,
         "certificate_sha256": proof.sha256,
         "replayed": proof.replayed,
+        "refuted": list(proof.examples),
+        "witness": {kind: list(proof.witness.get(kind, ())) for kind in ("problems", "untame", "unchecked")},
     }
     return (
         entry

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of proving a claim.  `error` says what went wrong, if anything did."""
+    """What came of proving a claim.  `error` says what went wrong, if anything did.
+
+    `mutants` counts altered statements by class; `survivors` are those that nothing explains, `examples` some that were refuted.
+    `witness` says of the claim's first witness what is wrong with it ("problems"), which analytic hypotheses do not hold there
+    by form alone ("untame"), and on which numbers have nothing to say ("unchecked").
+    """
 
     slug: str
     statements: tuple[str, ...] = ()
@@ -20,10 +25,12 @@ class Proof:
     instance: bool = False
     mutants: dict[str, int] = field(default_factory=dict)
     survivors: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    witness: dict[str, list[str]] = field(default_factory=dict)
     error: str = ""
     seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether the claim is derived: replayed, with no altered statement unexplained."""
-        return not self.error and self.replayed and not self.survivors
+        """Whether the claim is derived: replayed, with no altered statement unexplained, and with a witness that is one."""
+        return not self.error and self.replayed and not self.survivors and not self.witness.get("problems")

@@ -18,8 +18,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from concordant.proofs_tests.alter import Altered, alter, witnessed
 from concordant.proofs_tests.proof import Proof
 from concordant.theory.derivation import Derivation, derive, slugs
+from concordant.theory.kernel import show
 from concordant.theory.kernel.certificate import certificate, text
 from concordant.theory.kernel.rules import Reason, Theorem, algebra, difference
 from concordant.theory.kernel.terms import Refused
@@ -129,7 +131,7 @@ def formal_sha256(slug: str) -> str:
 
 
 def prove(slug: str, thorough: bool = True) -> Proof:
-    """Derive a claim and have it replayed; if `thorough`, alter its statement in every way too."""
+    """Derive a claim, have it replayed, and alter its statements: in every way if `thorough`, else in a few."""
     began = time.perf_counter()
     try:
         made = derive(slug)
@@ -139,15 +141,28 @@ def prove(slug: str, thorough: bool = True) -> Proof:
         return Proof(slug, error="there is no derivation")
     certificates = [certificate(slug, th) for th in made.theorems]
     objection = replay(certificates)
+    replayed = not objection
     every = [t for th in made.theorems for t in theorems(th)]
+    try:
+        altered, witness = alter(made, thorough), witnessed(made)
+    except (
+        Exception
+    ) as error:  # a witness at which the statement fails, say: the claim has failed, and the others go on
+        altered, witness = Altered({}), {}
+        objection = objection or f"altering it: {type(error).__name__}: {error}"
     return Proof(
         slug,
+        statements=tuple(show.statement(th, made.notation).plain for th in made.theorems),
         lines=sum(t.rule == "line" for t in every),
         rules=dict(sorted(Counter(t.rule for t in every).items())),
         axioms=axioms(made),
         sha256=hashlib.sha256("\n".join(map(text, certificates)).encode()).hexdigest(),
         statement_sha256=statement_hash(certificates),
-        replayed=not objection,
+        replayed=replayed,
+        mutants=altered.mutants,
+        survivors=altered.survivors,
+        examples=altered.examples,
+        witness=witness,
         error=objection,
         seconds=time.perf_counter() - began,
     )

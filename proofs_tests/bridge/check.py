@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 import sympy as sp
+import torch
 from torch import Tensor
 
 from concordant.proofs_tests.bridge.evaluate import Evaluator
@@ -55,8 +56,13 @@ def unchecked(statement: Statement) -> list[str]:
 def untame(w: Witness, statement: Statement) -> list[str]:
     """The analytic hypotheses that do not hold by form alone, and why."""
     where = definitions(statement.hyps)
-    reasons = ((h, why_not(_with_derivatives(h), w.kinds, where)) for h in statement.hyps if h[0] in TAME)
+    reasons = ((h, why_not(_with_derivatives(h), w.kinds, where)) for h in map(inner, statement.hyps) if h[0] in TAME)
     return sorted(f"{h[0]}: {why}" for h, why in reasons if why)
+
+
+def inner(h: Hypothesis) -> Hypothesis:
+    """What is assumed for every test function, or what is assumed."""
+    return inner(h[2]) if h[0] == "for every test function" else h
 
 
 def _with_derivatives(h: Hypothesis) -> Expr:
@@ -166,7 +172,7 @@ class _Check:
     def given(self, h: Hypothesis) -> Iterator[str]:
         _, _, lhs, rel, rhs = h
         left, right, scale = self.env_defaults(Add((lhs, rhs))).sides(Said(lhs, rel, rhs, self.hyps), self.ev)
-        gap = (left - right) / scale
+        gap = torch.where(left == right, 0.0, (left - right) / scale)
         worst = float((-gap if rel == ">=" else gap.abs()).max())
         if not worst < CLOSE:
             yield f"it fails by {worst:.3g}"

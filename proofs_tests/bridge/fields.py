@@ -213,9 +213,20 @@ def trajectory(field: Callback, start: Tensor, origin: float) -> Callback:
     [0.367879441, -0.367879441, 0.367879441]
     """
 
+    known = {origin: start}
+
+    def at(s: float) -> Tensor:
+        """From the nearest time that is known."""
+        if s not in known:
+            near = min(known, key=lambda u: abs(u - s))
+            known[s] = calculus.solve(field, known[near], near, s, 1e-12, 1e-13)
+        return known[s]
+
     def solve(t: Tensor) -> Tensor:
-        ends = [calculus.solve(field, start, origin, float(s), 1e-12, 1e-13) for s in t.detach().reshape(-1)]
-        return torch.stack(ends).reshape(*t.shape, -1)
+        wanted = t.detach().reshape(-1).tolist()
+        for s in sorted(set(wanted), key=lambda s: abs(s - origin)):
+            at(s)
+        return torch.stack([at(s) for s in wanted]).reshape(*t.shape, -1)
 
     return lambda t: _Moved.apply(t, solve, field)  # type: ignore[no-untyped-call]
 

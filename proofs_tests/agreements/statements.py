@@ -1,0 +1,143 @@
+"""Agreements of the derived statements: both sides of each are evaluated as they stand, with the implementation's fields.
+
+The witnesses are those of `proofs_tests/witnesses`; a definition in the statement, `p := ∫ q p0`, is the implementation's own p
+there, and is compared with it.  So derivation and code are one statement.  Nothing is derived when this module is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal
+
+from torch import Tensor
+
+from concordant.proofs_tests.agreement import T2, Agreement, AtMost, Break, Compare, Comparison, agreement
+from concordant.proofs_tests.case import Case
+
+if TYPE_CHECKING:
+    from concordant.proofs_tests.bridge.witness import Sides
+
+#: How a statement is evaluated: at points, or with integrals over a line, of three points at once where they are "deep".
+Where = Literal["points", "line", "deep"]
+
+#: Every derived claim, how many theorems it has, and where they are evaluated.
+STATEMENTS: dict[str, tuple[int, Where]] = {
+    "ito-formula": (1, "line"),
+    "fokker-planck-any-drift": (1, "points"),
+    "fokker-planck": (1, "points"),
+    "continuity-from-flow": (1, "points"),
+    "stein-identity": (2, "line"),
+    "l2-projection": (1, "line"),
+    "pointwise-minimisation": (1, "line"),
+    "forward-kl-is-maximum-likelihood": (1, "line"),
+    "elbo": (1, "line"),
+    "elbo-gap-is-inference-error": (1, "line"),
+    "marginal-and-conditional-kl": (1, "deep"),
+    "reverse-kernel-minimiser": (2, "deep"),
+    "ddpm-posterior": (1, "points"),
+    "ddpm-posterior-epsilon-form": (1, "points"),
+    "ddpm-elbo-terms": (1, "line"),
+    "score-needs-no-normalisation": (1, "points"),
+    "langevin-stationarity": (1, "points"),
+    "implicit-score-matching": (1, "line"),
+    "denoising-score-matching": (1, "line"),
+    "marginal-score-is-posterior-mean": (1, "line"),
+    "dsm-minimiser": (1, "line"),
+    "tweedie": (1, "line"),
+    "tweedie-second-order": (1, "line"),
+    "fokker-planck-is-continuity": (1, "points"),
+    "probability-flow-ode": (1, "line"),
+    "anderson-reversal": (1, "points"),
+    "reverse-family": (1, "points"),
+    "log-density-along-the-flow": (1, "line"),
+    "ode-likelihood": (1, "deep"),
+    "linear-sde-moments": (4, "line"),
+    "schedule-and-sde-coefficients": (1, "line"),
+    "forward-transition": (1, "line"),
+    "posterior-kernel": (1, "points"),
+    "ddpm-snr-kl": (1, "line"),
+    "velocity-is-not-unique": (1, "points"),
+    "flow-matching-loss": (1, "line"),
+    "continuity-equation": (1, "line"),
+    "gaussian-path-velocity": (2, "points"),
+    "conditional-velocities": (1, "points"),
+    "flow-matching-clock": (1, "line"),
+    "optimal-predictions": (3, "line"),
+    "probability-flow-in-four-parametrisations": (3, "line"),
+    "conjugate-flows": (3, "points"),
+    "loss-weights": (4, "points"),
+}
+
+#: Few cells each: three targets, and three of the schedules, not the same for all statements.
+TARGETS: dict[Where, tuple[str, ...]] = {
+    "points": ("anisotropic", "unequal", "five"),
+    "line": ("anisotropic", "unequal", "ring"),
+    "deep": ("anisotropic", "ring"),
+}
+FIRST, OTHERS = ("vp-linear", "flow-matching", "ve"), ("edm", "vp-cosine", "sub-vp", "trigonometric")
+#: Statements of which nothing is left under a schedule without drift: 0 = 0.
+DRIFTING, WITHOUT_DRIFT = ("linear-sde-moments",), {"ve", "edm"}
+
+
+class WitnessFails(ValueError):
+    """A hypothesis of the statement does not hold at the witness."""
+
+
+def settle(sides: Sides) -> Tensor:
+    """The right side as it is compared: here so that a wrong one can be put in its place."""
+    return sides.right
+
+
+def _off(_: Callable[[Sides], Tensor]) -> Callable[[Sides], Tensor]:
+    return lambda sides: sides.left + 0.01 * sides.scale
+
+
+def _applies(slug: str, where: Where, number: int) -> Callable[[Case], bool]:
+    clocks = {FIRST[number % 3], OTHERS[number % 4], OTHERS[(number + 1) % 4]}
+    if slug in DRIFTING:
+        clocks = clocks - WITHOUT_DRIFT | {"vp-linear"}
+    return lambda case: case.name in TARGETS[where] and case.schedule.name in clocks
+
+
+def _body(slug: str, n: int) -> Callable[[Case], Iterator[Comparison]]:
+    def body(case: Case) -> Iterator[Comparison]:
+        from concordant.proofs_tests.bridge.check import problems
+        from concordant.proofs_tests.witnesses import WITNESSES
+        from concordant.theory.derivation import derive
+
+        made = derive(slug)
+        assert made is not None
+        statement, w = made.theorems[n], WITNESSES[slug][n].at(case)
+        if found := problems(w, statement):
+            raise WitnessFails(f"at {w.name or case}: {'; '.join(found)}")
+        sides = w.sides(statement)
+        right = settle(sides)
+        if statement.rel == ">=":
+            yield AtMost(right, sides.left, sides.scale, at=w.name)
+        else:
+            yield Compare(sides.left, right, sides.scale, at=w.name)
+
+    return body
+
+
+def _register() -> Iterator[Agreement]:
+    number = 0
+    for slug, (count, where) in STATEMENTS.items():
+        for n in range(count):
+            body = _body(slug, n)
+            body.__name__ = f"{slug}-statement{f'-{n + 1}' if count > 1 else ''}".replace("-", "_")
+            body.__doc__ = (
+                "The derived statement: both sides evaluated as they stand, with the implementation's fields in it."
+            )
+            yield agreement(
+                slug,
+                T2,
+                because="the same statement on both sides; integrals by the trapezoid rule, to eleven digits",
+                applies=_applies(slug, where, number),
+                breaks=[Break("the right side off by 1 % of its terms", sys.modules[__name__], "settle", _off)],
+            )(body)
+            number += 1
+
+
+REGISTERED = tuple(_register())
