@@ -4,12 +4,12 @@
 that the case makes; calling it gives all.  Fields are the implementation's wherever it has them.
 """
 
-from concordant.proofs_tests.witnesses import calculus, flow, score, sde, unification, variational
+from concordant.proofs_tests.witnesses import calculus, flow, score, sde, solvers, unification, variational
 from concordant.proofs_tests.witnesses.common import Factory, plain
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
     slug: factories
-    for module in (calculus, variational, score, sde, flow, unification)
+    for module in (calculus, variational, score, sde, flow, unification, solvers)
     for slug, factories in module.WITNESSES.items()
 }
 

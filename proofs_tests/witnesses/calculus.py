@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -97,6 +97,13 @@ def evolution(s: Setting) -> Witness:
     return Witness(s.boxes, fields, {}, {"g": any_diffusion}, at=here(s), kinds=declared, name=str(s.case))
 
 
+def against_a_test_function(s: Setting) -> Witness:
+    """The same, and a test function."""
+    w = evolution(s)
+    fields = {**w.fields, "φ": s.test_function("φ")}
+    return replace(w, fields=fields, at={"t": s.t})
+
+
 def linear(s: Setting) -> Witness:
     """The exact p under the schedule's own f and g."""
     return Witness(s.boxes, {"p": s.marginal}, {}, functions(s), at=here(s), kinds=kinds("p"), name=str(s.case))
@@ -143,7 +150,7 @@ def two_laws(s: Setting) -> Witness:
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
     "ito-formula": (Factory(ito),),
-    "fokker-planck-any-drift": (pointwise(evolution),),
+    "fokker-planck-any-drift": (pointwise(evolution), Factory(against_a_test_function)),
     "fokker-planck": (pointwise(linear),),
     "continuity-from-flow": (pointwise(transport),),
     "stein-identity": (Factory(standard), Factory(noised)),

@@ -14,13 +14,16 @@ from concordant.proofs_tests.bridge.fields import Setting, cube
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import (
+    PLANE_LEVEL,
     Factory,
+    Lean,
     clean_points,
     functions,
     here,
     kinds,
     mean,
     noise_points,
+    plane,
     pointwise,
     times,
 )
@@ -38,8 +41,17 @@ def swirl(s: Setting) -> Witness:
         flux: Tensor = density(x, t).exp()[..., None] * (swirled(velocity, score, turn)(x, t) - velocity(x, t))
         return flux
 
-    fields: dict[str, Any] = {"p": s.marginal, "v": velocity, "w": w}
-    return Witness(s.boxes, fields, at=here(s), kinds=kinds("p", "v w"), name=str(s.case))
+    def other(x: Tensor, t: Tensor) -> Tensor:
+        made: Tensor = velocity(x, t) + w(x, t) / density(x, t).exp()[..., None]
+        return made
+
+    fields: dict[str, Any] = {"p": s.marginal, "v": velocity, "w": w, "u": other}
+    return Witness(s.boxes, fields, at=here(s), kinds=kinds("p", "v w u"), name=str(s.case))
+
+
+def turning(s: Setting) -> Witness:
+    """The same in two dimensions or more: on a line all fields without divergence are the same everywhere."""
+    return swirl(s if s.dimension > 1 else Lean(plane().under(s.case.schedule), PLANE_LEVEL))
 
 
 def mixture(s: Setting) -> Witness:
@@ -109,10 +121,11 @@ def clocks(s: Setting) -> Witness:
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
-    "velocity-is-not-unique": (pointwise(swirl),),
+    "velocity-is-not-unique": (pointwise(swirl), pointwise(turning, plane=False)),
     "flow-matching-loss": (Factory(mixture),),
     "continuity-equation": (Factory(mixture),),
-    "gaussian-path-velocity": (pointwise(gaussian), pointwise(gaussian)),
+    "gaussian-path-velocity": (pointwise(gaussian),) * 3,
+    "regression-targets": (Factory(mixture),),
     "conditional-velocities": (pointwise(path_points),),
-    "flow-matching-clock": (Factory(clocks),),
+    "flow-matching-clock": (Factory(clocks), Factory(clocks)),
 }

@@ -42,7 +42,7 @@ WITNESSES: dict[str, tuple[Factory, ...]] = {
     "langevin-stationarity": (pointwise(stationary, more=(lambda case: right_noise(Setting(case.line())),)),),
     "implicit-score-matching": (Factory(scores),),
     "denoising-score-matching": (Factory(scores),),
-    "marginal-score-is-posterior-mean": (Factory(scores),),
+    "marginal-score-is-posterior-mean": (Factory(scores), Factory(scores)),
     "dsm-minimiser": (Factory(scores),),
     "tweedie": (Factory(scores),),
     "tweedie-second-order": (Factory(scores),),

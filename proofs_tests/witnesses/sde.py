@@ -13,7 +13,7 @@ from concordant.impl import calculus
 from concordant.impl.batch import f64
 from concordant.impl.flow import FlowMatching
 from concordant.impl.sde import LinearSDE
-from concordant.proofs_tests.bridge.fields import Setting, cube, trajectory
+from concordant.proofs_tests.bridge.fields import Setting, cube, log_normal, trajectory
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.calculus import evolution
@@ -126,6 +126,25 @@ def moments(s: Setting) -> Witness:
     return Witness(s.boxes, {"p": s.marginal}, {}, functions(s), at={"t": s.t}, kinds=kinds("p"), name=str(s.case))
 
 
+def kernel_by_moments(s: Setting) -> Witness:
+    """q is the implementation's kernel; p has the moments that the SDE's equations give, from the kernel of an earlier time."""
+    clock, early = s.case.schedule, level(s, 0.7)
+    first = s.case.level(early)
+
+    def slope(state: Tensor, t: Tensor) -> Tensor:
+        return torch.stack([clock.f(t) * state[0], 2 * clock.f(t) * state[1] + clock.g2(t)])
+
+    def log(x: Tensor, x0: Tensor, t: Any) -> Tensor:
+        start = f64([first[0], first[1] ** 2])
+        scale, variance = calculus.solve(slope, start, early, float(one_time(t)), 1e-12, 1e-14)
+        return log_normal(x, scale * x0, variance.sqrt())
+
+    x0 = clean_points(s)
+    at = {"x": s.alpha * x0 + s.sigma * noise_points(s), "x0": x0, "t": s.t}
+    fields: dict[str, Any] = {"p": Logged(log), "q": s.kernel}
+    return Witness(s.boxes, fields, {}, functions(s), at=at, kinds=kinds("p q"), name=str(s.case))
+
+
 def rates(s: Setting) -> Witness:
     """The schedule alone."""
     box = {"": cube(s.dimension, 1.0, 0.5)}
@@ -149,27 +168,27 @@ def kernels(s: Setting) -> Witness:
     r = bayes(s, before)
     width = float(sde.posterior(x, x0, f64(before), f64(s.t))[1].flatten()[0].sqrt())
     fields = {"m": level_kernel(s, before), "k": transition(s, before), "n": s.kernel, "r": r, "q": r}
-    numbers = {"α_s": a, "α_t": s.alpha, "σ_s": sigma, "σ_t": s.sigma}
+    later = s.case.level(level(s, -0.6))
+    numbers = {"α_s": a, "α_t": s.alpha, "α_u": later[0], "σ_s": sigma, "σ_t": s.sigma, "σ_u": later[1]}
     boxes = {"": finer(Setting(s.case, s.lam + 0.8).boxes[""], width)}
     at = {"x": x, "y": y, "x0": x0, "x̂0": guess}
     return Witness(boxes, fields, numbers, at=at, kinds=kinds("m k n r q"), name=str(s.case))
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
-    "fokker-planck-is-continuity": (pointwise(evolution),),
+    "fokker-planck-is-continuity": (pointwise(evolution), pointwise(evolution)),
     "probability-flow-ode": (Factory(carried),),
     "anderson-reversal": (pointwise(reversed_by(None)),),
     "reverse-family": (pointwise(reversed_by(any_diffusion)),),
-    "log-density-along-the-flow": (Factory(along),),
+    "log-density-along-the-flow": (Factory(along), Factory(along)),
     "ode-likelihood": (Factory(whole_way),),
     "linear-sde-moments": (
         Factory(moments),
         Factory(moments),
-        Factory(rates, plane=False),
-        Factory(rates, plane=False),
+        pointwise(kernel_by_moments),
     ),
-    "schedule-and-sde-coefficients": (Factory(rates, plane=False),),
-    "forward-transition": (Factory(kernels),),
+    "schedule-and-sde-coefficients": (Factory(rates, plane=False),) * 3,
+    "forward-transition": (Factory(kernels), Factory(kernels, plane=False), Factory(kernels, plane=False)),
     "posterior-kernel": (pointwise(kernels),),
     "ddpm-snr-kl": (Factory(kernels),),
 }

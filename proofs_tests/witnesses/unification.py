@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from concordant.impl.batch import f64
 from concordant.impl.predictions import Kind, Prediction
+from concordant.impl.schedules import VariancePreserving
 from concordant.proofs_tests.bridge.fields import Setting
 from concordant.proofs_tests.bridge.values import Callback
 from concordant.proofs_tests.bridge.witness import Witness
@@ -25,8 +27,8 @@ from concordant.proofs_tests.witnesses.common import (
 def predictions(s: Setting) -> Witness:
     """The exact predictions of the implementation."""
     fields: dict[str, Any] = {"p": s.marginal, "q": s.kernel, "p0": s.clean}
-    fields |= {"x̂": mean(s, "x0"), "ε̂": mean(s, "epsilon")}
-    declared = kinds("p q p0", "x̂ ε̂")
+    fields |= {"x̂": mean(s, "x0"), "ε̂": mean(s, "epsilon"), "v": mean(s, "v"), "u": mean(s, "velocity")}
+    declared = kinds("p q p0", "x̂ ε̂ v u")
     return Witness(s.boxes, fields, {}, functions(s), at=here(s), kinds=declared, name=str(s.case))
 
 
@@ -35,6 +37,14 @@ def conjugate(s: Setting) -> Witness:
     w = predictions(s)
     at = here(s, x0=clean_points(s), ε=noise_points(s))
     return Witness(w.boxes, w.fields, {}, functions(s), at=at, kinds=w.kinds, name=w.name)
+
+
+def two_processes(s: Setting) -> Witness:
+    """One process at the setting's time, and its variance-preserving twin."""
+    twin = float(VariancePreserving(s.case.schedule).alpha(f64(s.t)))
+    numbers = {"α₁": s.alpha, "σ₁": s.sigma, "α₂": twin if abs(twin - s.alpha) > 0.01 else 1.0}
+    at = {"x": s.points(), "x0": clean_points(s), "ε": noise_points(s)}
+    return Witness(s.boxes, {}, numbers, at=at, name=str(s.case))
 
 
 #: The letters of the derivation and the implementation's kinds.
@@ -58,8 +68,9 @@ def two_predictions(s: Setting) -> Witness:
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
-    "optimal-predictions": (Factory(predictions),) * 3,
+    "optimal-predictions": (Factory(predictions),) * 6,
     "probability-flow-in-four-parametrisations": (Factory(predictions),) * 3,
-    "conjugate-flows": (pointwise(conjugate),) * 3,
+    "conjugate-flows": (pointwise(conjugate),) * 4,
+    "common-marginals": (pointwise(two_processes),) * 2,
     "loss-weights": (pointwise(two_predictions),) * 4,
 }

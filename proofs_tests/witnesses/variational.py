@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.case import Case
 from concordant.proofs_tests.witnesses.common import (
     Factory,
+    about,
     bayes,
     clean_points,
     encoder,
@@ -148,6 +150,15 @@ def third_step(s: Setting) -> Witness:
     return Witness({"": box}, fields, constants, at=at, kinds=kinds("q m n r"), name=str(s.case))
 
 
+def third_step_integrated(s: Setting) -> Witness:
+    """The same, with room to integrate over x_{i-1}."""
+    w, ddpm = third_step(s), chain(s)
+    width = float((ddpm.beta[2] * ddpm.noise[2] / ddpm.noise[3]).sqrt())
+    x0, x = clean_points(s), 0.5 * clean_points(s) + noise_points(s, "x")
+    middle = torch.cat([x0, x, 0 * x])
+    return replace(w, boxes={"": about(middle, width)}, at={"x0": x0, "x": x})
+
+
 def forward_chain(ddpm: DDPM) -> dict[str, Logged]:
     """q(k; x, y), m(k; x, x0) and r(k; y, x, x0); m(0) and r(1) have no density, and a chain says nothing of them."""
 
@@ -228,9 +239,11 @@ WITNESSES: dict[str, tuple[Factory, ...]] = {
         Factory(two_steps, more=(lambda case: uneven(Setting(case.line(), NOISY)),), plane=False, level=NOISY),
     ),
     "reverse-kernel-minimiser": (
+        Factory(two_steps, plane=False, level=NOISY),
         Factory(two_steps, more=BEST, plane=False, level=NOISY),
         Factory(two_steps, level=NOISY),
     ),
+    "ddpm-kernel": (Factory(third_step_integrated),),
     "ddpm-posterior": (pointwise(third_step),),
     "ddpm-posterior-epsilon-form": (pointwise(third_step),),
     "ddpm-elbo-terms": (
