@@ -168,7 +168,7 @@ def _jensen() -> Example:
 
 posterior = q(x, x0) * p0(x0) / p(x)
 a, sg = function("alpha", positive=True), function("sigma", positive=True)
-velocity = vector("f")(x, t) - HALF * function("g", positive=True)(t) ** 2 * grad(log(p(x, t)), x)
+velocity = vector("f")(x, t) - HALF * function("g")(t) ** 2 * grad(log(p(x, t)), x)
 
 EXAMPLES: dict[str, Example] = {
     "denoising score matching": _example(
@@ -209,8 +209,8 @@ EXAMPLES: dict[str, Example] = {
     ),
     "Fokker-Planck": _example(
         d_dt(p(x, t), t),
-        -div(p(x, t) * vector("f")(x, t), x) + HALF * function("g", positive=True)(t) ** 2 * lap(p(x, t), x),
-        -div(p(x, t) * vector("f")(x, t), x) + function("g", positive=True)(t) ** 2 * lap(p(x, t), x),
+        -div(p(x, t) * vector("f")(x, t), x) + HALF * function("g")(t) ** 2 * lap(p(x, t), x),
+        -div(p(x, t) * vector("f")(x, t), x) + function("g")(t) ** 2 * lap(p(x, t), x),
         [],
         "p",
     ),
