@@ -122,6 +122,8 @@ class Judge:
         m = v.mutant
         if v.kind == "refuted" and self.same(m):
             return Verdict(m, "unexplained", f"the kernel accepts it, and it is {v.reason}")
+        if v.kind == "equivalent" and not self.multiple(m.lhs, m.rhs):
+            return Verdict(m, v.kind, "each follows from the other by the definitions and by what is given")
         if v.kind == "unexplained" and self.follows(m.lhs, m.rhs) and not self.implies(m.lhs, m.rhs):
             return Verdict(m, "weaker", WEAKER)
         return v

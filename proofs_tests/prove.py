@@ -149,7 +149,7 @@ def prove(slug: str, thorough: bool = True) -> Proof:
         Exception
     ) as error:  # a witness at which the statement fails, say: the claim has failed, and the others go on
         altered, witness = Altered({}), {}
-        objection = objection or f"altering it: {type(error).__name__}: {error}"
+        objection = "; ".join(filter(None, [objection, f"altering it: {type(error).__name__}: {error}"]))
     return Proof(
         slug,
         statements=tuple(show.statement(th, made.notation).plain for th in made.theorems),

@@ -79,8 +79,8 @@ def ito(s: Setting) -> Witness:
         "dw": lambda: dw,
     }
     every = x[:, None, None].expand(*shape, s.dimension).reshape(-1, s.dimension)
-    given = {"g": any_diffusion}
-    return Differential({"": cube(s.dimension, 1.0, 0.5)}, fields, {}, given, at={"x": every, "t": t}, points=len(x))
+    box, at = {"": cube(s.dimension, 1.0, 0.5)}, {"x": every, "t": t}
+    return Differential(box, fields, {}, {"g": any_diffusion}, at=at, name=str(s.case), points=len(x))
 
 
 # ------------------------------------------------------------------------------------------------ densities in time
