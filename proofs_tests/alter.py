@@ -31,8 +31,6 @@ from concordant.theory.kernel.terms import Expr, Refused, lift
 #: Mutants tried of a claim when there is little time, and refuted ones that are shown.
 FEW, SHOWN = 12, 5
 WEAKER = "it follows by the definitions; that the theorem follows from it is not shown"
-#: The label of an assumption that is made of one time only: nothing follows from it at others.
-AT_ONE_TIME = "equal at one time"
 #: Multiples of a whole statement that say the same; negative ones for equations only.
 MULTIPLES = (sp.Integer(1), sp.Integer(2), sp.Rational(1, 2), sp.Integer(-1), sp.Integer(-2), sp.Rational(-1, 2))
 
@@ -65,7 +63,7 @@ class Judge:
                 found.setdefault((*key, frozenset(map(id, why.cited))), why)
         self.known = definitions_of(self.theorem)
         hyps = sorted((h for h in self.theorem.hyps if h[0] == "given" and h[3] == "="), key=lambda h: str(h[1]))
-        self.assumed = [given(label, a, b) for _, label, a, _, b in hyps if label != AT_ONE_TIME]
+        self.assumed = [given(label, a, b) for _, label, a, _, b in hyps]
         own = using(self.theorem)
         self.reasons = [own, own & self.known, self.known, *found.values()]
 

@@ -24,6 +24,9 @@ COLOURS = {
     "assumed": "yellow",
     "failed": "bold red",
     "not run": "dim",
+    "rule": "cyan",
+    "definition": "cyan",
+    "not checkable": "dim",
 }
 
 
@@ -103,6 +106,10 @@ def table(ledger: Ledger) -> Table:
 def failures(ledger: Ledger) -> Iterator[str]:
     """A line for each cell that failed, with both values, and for each wrong formula that was not noticed."""
     for claim in ledger["claims"]:
+        proof = claim["derivation"] or {}
+        if "error" in proof:
+            yield f"{claim['tag']} derivation: {proof['error']}"
+        yield from (f"{claim['tag']} altered statement not explained: {s}" for s in proof.get("survivors", ()))
         for entry in claim["agreements"]:
             if entry["ok"]:
                 continue

@@ -168,7 +168,7 @@ refused(
     "√(ab) = √a √b for negatives", lift(sp.sqrt(-real) * sp.sqrt(-real)), lift(sp.sqrt(real**2)), says="left over|not"
 )
 refused("π is 22/7", lift(sp.pi), lift(sp.Rational(22, 7)))
-refused("the derivative of log σ(t) forgotten", d_dt(log(function("σ_t", positive=True)(t)), t), 0)
+refused("the derivative of log σ(t) forgotten", d_dt(log(function("σ", positive=True)(t)), t), 0)
 
 
 @trap("a decimal number for an exact one", says="exact")
@@ -532,8 +532,3 @@ def _both() -> object:
 @trap("a definition of dt", says="meaning of its own")
 def _define_dt() -> object:
     return definition("dt", (), 0)
-
-
-@trap("the assumption of uniqueness made by hand", says="uniqueness")
-def _equal_once() -> object:
-    return given("equal at one time", p(x, t), h(x, t))

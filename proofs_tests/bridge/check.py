@@ -31,7 +31,16 @@ from concordant.theory.kernel.terms import Add, Bind, D, Expr, Field, Num, Point
 #: Relative error that quadratures are allowed here.
 CLOSE = 1e-8
 TAME = ("converges", "dominated", "integrable field")
-UNSPOKEN = ("law", "square integrable", "test function", "continuous", "unique", "for every test function", "dominated")
+UNSPOKEN = (
+    "equal at one time",
+    "law",
+    "square integrable",
+    "test function",
+    "continuous",
+    "unique",
+    "for every test function",
+    "dominated",
+)
 
 
 def problems(w: Witness, statement: Statement) -> list[str]:

@@ -56,7 +56,7 @@ def test_verify_a_table_of_ones_own(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         done = concordant(*ask, "--json", name, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        assert "2 claims: 2 evaluated" in done.stdout
+        assert "2 claims: 2 derived" in done.stdout
         ledgers.append(json.loads((tmp_path / name).read_text()))
     for one in ledgers:
         one.pop("created")

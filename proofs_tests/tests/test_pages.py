@@ -89,7 +89,7 @@ def test_a_derivation_is_laid_out_line_by_line(derived: Book) -> None:
     for number, line in enumerate(SAMPLE.lines, 1):
         assert f'<li id="line-{number}">' in page
         assert maths.text(line.reason) in page
-    assert "used in lines" in page
+    assert "the lines that use it" in page
     assert "without it: the kernel has no density" in page
     assert "replayed" in page.lower()
     assert SAMPLE.script in page

@@ -302,7 +302,7 @@ def test_show_in_latex_and_for_machines() -> None:
     assert done.stdout.count(r"\begin{") == done.stdout.count(r"\end{")
     made = json.loads(concordant("show", "tweedie", "--json").stdout)
     assert made["derivation"]["theorems"][0]["statement"]["plain"] == STATEMENTS["tweedie"]
-    done = concordant("show", "common-marginals", "--latex")
+    done = concordant("show", "flow-map", "--latex")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no derivation" in done.stderr
 

@@ -170,7 +170,7 @@ def test_an_error_in_the_implementation_is_noticed(
 ) -> None:
     """The statement fails, or the field that stands in it is not the one that it defines."""
     case = Case("anisotropic", target("anisotropic"), schedule("vp-linear"))
-    agreements = [AGREEMENTS[f"{slug}-statement" if slug in WITNESSES else _numbered(slug)] for slug in red]
+    agreements = [AGREEMENTS[_named(slug)] for slug in red]
     for one in agreements:
         assert one.run(case).discrepancy < 1e-7
     monkeypatch.setattr(owner, name, make(getattr(owner, name)))
@@ -182,7 +182,10 @@ def test_an_error_in_the_implementation_is_noticed(
             assert any(words in said for words in ("fails by", "differs from the definition", "an integral of")), said
 
 
-def _numbered(slug: str) -> str:
+def _named(slug: str) -> str:
+    """The agreement of a claim's first statement, or of the one that is numbered."""
+    if slug in WITNESSES:
+        return f"{slug}-statement" if len(WITNESSES[slug]) == 1 else f"{slug}-statement-1"
     slug, _, n = slug.rpartition("-")
     return f"{slug}-statement-{n}"
 

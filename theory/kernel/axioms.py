@@ -46,8 +46,6 @@ def given(label: str, lhs: Any, rhs: Any, rel: Relation = "=") -> Theorem:
     >>> sorted(given("w has no divergence", div(s(x), x), 0).hyps)[0][:2]
     ('given', 'w has no divergence')
     """
-    if label == h.EQUAL_ONCE:
-        raise Refused(f"{label!r} is what uniqueness assumes")
     lhs, rhs = lift(lhs), lift(rhs)
     return make_theorem("given", lhs, rel, rhs, [("given", label, lhs, rel, rhs)], (), {"label": label})
 

@@ -32,8 +32,6 @@ from concordant.theory.kernel.terms import (
 
 Hypothesis = tuple[Any, ...]
 ANALYTIC = ("int", "path", "time")
-#: The label of what uniqueness assumes of the two solutions.
-EQUAL_ONCE = "equal at one time"
 
 
 def scalar_factors(c: sp.Expr) -> Iterator[sp.Expr]:

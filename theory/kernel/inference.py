@@ -244,6 +244,6 @@ def uniqueness(of_rho: Theorem, of_p: Theorem, name: str, params: tuple[Any, ...
     h.not_shared(of_rho.hyps | of_p.hyps, *params)
     rho = Field(name, params)
     hyps = of_rho.hyps | of_p.hyps | {("unique", of_rho.lhs, of_rho.rhs, name)}
-    hyps |= {("given", h.EQUAL_ONCE, rho, "=", by)}
+    hyps |= {("equal at one time", rho, by)}
     found = {"name": name, "params": list(params), "by": by}
     return make_theorem("uniqueness", rho, "=", by, hyps, (of_rho, of_p), found)

@@ -913,7 +913,6 @@ class Checker:
         return out
 
     def given(self, s: Step) -> list[Tree]:
-        need(s.params["label"] != "equal at one time", "a label that uniqueness keeps for itself")
         return [("given", s.params["label"], s.lhs, s.rel, s.rhs)]
 
     def divergence_theorem(self, s: Step) -> list[Tree]:
@@ -1095,7 +1094,7 @@ class Checker:
         s.states(("field", rho, tuple(("sc", v) if v[0] == "v" else v for v in slots), ()), by)
         need(first.rel == "=", "an equation is due")
         second.states(instead(first.lhs, rho, slots, by), instead(first.rhs, rho, slots, by))
-        hyps = [("unique", first.lhs, first.rhs, rho), ("given", "equal at one time", s.lhs, "=", s.rhs)]
+        hyps = [("unique", first.lhs, first.rhs, rho), ("equal at one time", s.lhs, s.rhs)]
         return [*for_all([*first.hyps, *second.hyps], *slots), *hyps]
 
 

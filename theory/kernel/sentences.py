@@ -37,6 +37,7 @@ KINDS = (
     "chain",
     "law",
     "given",
+    "equal at one time",
     "unique",
     "positive",
     "nonzero",
@@ -251,14 +252,14 @@ class Speaker:
             case ("law", x, t, p, dx):
                 process = self.math(self.shown(Field(dx, (x, t), (Index("i"),)), Index("i")))
                 return f"the process with the differential {process} has the density {self.one(p)} at the time {self.math(self.scalar(t))}"
-            case ("given", "equal at one time", lhs, rel, rhs):
-                return f"{self.math(self.equation(lhs, rel, rhs))} at one time"
+            case ("equal at one time", lhs, rhs):
+                return f"{self.math(self.equation(lhs, '=', rhs))} at one time"
             case ("given", label, lhs, rel, rhs):
                 return f"{label}: {self.math(self.equation(lhs, rel, rhs))}"
             case ("unique", lhs, rhs, name):
                 equation = self.math(self.equation(lhs, "=", rhs))
                 of = self.math(self.symbol(name))
-                return f"{equation} has one solution {of} with given values at one time"
+                return f"{equation} has one solution {of} with given values at that time"
             case ("test function", phi):
                 return f"{self.math(self.symbol(phi))} is smooth with compact support"
             case ("continuous", e):
