@@ -2,7 +2,7 @@
 
 {{ claim CD-0006 }}    the statement in its frame, so that it stands in one place only
 {{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence;  {{ version }}, its version
-{{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}
+{{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}, {{ axioms }}, {{ traps }}
 """
 
 from __future__ import annotations
@@ -75,6 +75,29 @@ def run(book: Book) -> str:
     )
 
 
+def axioms(_: Book) -> str:
+    """Rules and axioms of all derivations, with the claims that use them."""
+    from concordant.proofs_tests.telling import assumed
+
+    rows = "".join(
+        f"<li>{html.escape(entry['axiom'])}<span class='note'>{len(entry['claims'])} claims: "
+        f"{', '.join(f'<a href=../t/{tag}/>{tag}</a>' for tag in entry['claims'])}</span></li>"
+        for entry in assumed()["axioms"]
+    )
+    return later(f'<ul class="hypotheses">{rows}</ul>')
+
+
+def traps(_: Book) -> str:
+    """The traps by name."""
+    from concordant.proofs_tests.traps import TRAPS
+
+    refused = "".join(f"<li>{html.escape(one.name)}</li>" for one in TRAPS if not one.carries)
+    carried = "".join(
+        f"<li>{html.escape(one.name)} (the theorem carries: {one.carries})</li>" for one in TRAPS if one.carries
+    )
+    return later(f'<ul class="traps">{refused}{carried}</ul>')
+
+
 def cite(book: Book) -> str:
     """BibTeX for the whole."""
     url = f"  url = {{{book.address}}},\n" if book.address else ""
@@ -102,4 +125,6 @@ MADE: dict[str, Callable[[Book], str]] = {
     "statuses": lambda book: lists.statuses(),
     "run": run,
     "cite": cite,
+    "axioms": axioms,
+    "traps": traps,
 }
