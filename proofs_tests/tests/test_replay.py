@@ -167,7 +167,7 @@ def test_it_runs_alone(tmp_path: Path) -> None:
 def test_names_of_one_kind_are_not_taken_for_another() -> None:
     """Indices called v and t look like the variable t to a careless substitution, a field called c like a constant."""
     e = ["field", "c", [["sc", ["v", "t"]]], ["v", "t"]]
-    assert replay.put(replay.freeze(e), ("v", "t"), ("q", 1, 1)) == ("field", "c", (("sc", ("q", 1, 1)),), ("v", "t"))
+    assert replay.put(replay.freeze(e), {("v", "t"): ("q", 1, 1)}) == ("field", "c", (("sc", ("q", 1, 1)),), ("v", "t"))
     assert ("v", "t") not in replay.free(replay.freeze(["field", "c", [], ["v", "t"]]))
     clash = ["mul", ["num", ["c", "x"]], ["bind", "int", "x", None, None, ["field", "x", [["pt", "x"]], []]]]
     other = ["bind", "int", "x", None, None, ["mul", ["num", ["c", "x"]], ["field", "x", [["pt", "x"]], []]]]
