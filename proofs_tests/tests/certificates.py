@@ -238,10 +238,10 @@ TRUE["Jensen, path"] = cert(
     ),
     line(add(log(fld("e")), num(1)), add(ALONG_PATH[1], num(1)), PATH_HYPS, [1], rel=">="),
 )  # fmt: skip
-TIMED_IS = where("u", "x t", mul(num(T), fld("g", "x")))
+TIMED_IS = where("u", "x t", mul(num(["*", T, T]), fld("g", "x")))
 TRUE["definition at a time"] = cert(
     step("definition", fld("u", "x", sc(T)), TIMED_IS[4], [TIMED_IS], definition=TIMED_IS),
-    line(dt(fld("u", "x", sc(T))), fld("g", "x"), definitions=[TIMED_IS]),
+    line(dt(fld("u", "x", sc(T))), mul(num(["*", q(2), T]), fld("g", "x")), definitions=[TIMED_IS]),
 )
 ABOVE = ["given", "bound", fld("f", "x", "y"), ">=", fld("g", "x", "y")]
 BOUND = step("given", ABOVE[2], ABOVE[4], [ABOVE], rel=">=", label="bound")

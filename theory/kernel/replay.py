@@ -1124,7 +1124,7 @@ def read_step(reader: Reader, s: Any, before: list[Step]) -> Step:
 
 def known(h: Tree) -> Tree:
     """A hypothesis as it is compared: ranges, which substitution makes, by the values of their ends."""
-    return ("range", FORMAL.value(h[1]), FORMAL.value(h[2])) if h[0] == "range" else h
+    return ("range", *map(FORMAL.value, h[1:])) if h[0] == "range" else h
 
 
 def verify(s: Step) -> None:
