@@ -279,9 +279,8 @@ def again(reader: replay.Reader) -> replay.Reader:
 def step_holds(reader: replay.Reader, before: list[replay.Step], s: Any) -> bool:
     """Whether replay accepts a step after these."""
     try:
-        with replay.named(""):
-            replay.verify(replay.read_step(again(reader), s, before))
-    except replay.Bad:
+        replay.verify(replay.read_step(again(reader), s, before))
+    except Exception:  # what breaks it is malformed
         return False
     return True
 

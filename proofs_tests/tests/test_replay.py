@@ -28,9 +28,9 @@ SOURCE = Path(replay.__file__)
 @pytest.mark.parametrize("name", TRUE)
 def test_what_is_true_is_accepted(name: str) -> None:
     for _ in range(3):  # the models are drawn anew each time
-        report = replay.check(TRUE[name])
-    assert report.steps == len(TRUE[name]["steps"])
-    assert report.statement[0] == TRUE[name]["steps"][-1]["lhs"]
+        steps = replay.check(TRUE[name])
+    assert len(steps) == len(TRUE[name]["steps"])
+    assert steps[-1].lhs == replay.freeze(TRUE[name]["steps"][-1]["lhs"])
 
 
 def test_every_rule_is_tried() -> None:
@@ -42,11 +42,6 @@ def test_what_is_false_is_refused(name: str) -> None:
     false, why = FALSE[name]
     with pytest.raises(replay.Bad, match=re.escape(why)):
         replay.check(false)
-
-
-def test_axioms_are_listed() -> None:
-    assert replay.check(TRUE["by parts"]).axioms == ["divergence theorem"]
-    assert replay.check(TRUE["chain rule"]).axioms == []
 
 
 @pytest.mark.parametrize("name", TRUE)
@@ -155,10 +150,11 @@ def test_it_runs_alone(tmp_path: Path) -> None:
     good.write_text(json.dumps(TRUE["by parts"]), encoding="utf-8")
     bad.write_text(json.dumps(FALSE["a missing half"][0]), encoding="utf-8")
     run = [sys.executable, "-I", "-S", str(SOURCE)]
-    assert (
-        "2 steps hold; axioms: divergence theorem"
-        in subprocess.run([*run, good], capture_output=True, text=True, check=True).stdout
-    )
+    plain = tmp_path / "plain.json"
+    plain.write_text(json.dumps(TRUE["chain rule"]), encoding="utf-8")
+    held = subprocess.run([*run, good, plain], capture_output=True, text=True, check=True).stdout
+    assert "2 steps hold; axioms: divergence theorem" in held
+    assert "1 steps hold; axioms: none" in held
     refused = subprocess.run([*run, good, bad], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "REFUSED: step 0 (line): the two sides differ" in refused.stdout

@@ -34,9 +34,7 @@ import json
 import random
 import secrets
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import pairwise, product
@@ -62,9 +60,36 @@ GRAMMAR = {  # what follows a tag: S, A, E; N name, Z whole number; a, n, d list
 }
 LISTS = {"a": "A", "n": "N", "d": "D"}
 SORT = {"con": "i", "int": "pt", "path": "path", "sum": "v", "prod": "v", "time": "v"}  # what a binder binds
+RULES = {  # how many premises (* any number), and the parameters, by the same letters; H is an E with holes, B true or false
+    "line": "* definitions:d normalised:n ito:B under_integral:B reason:N",
+    "chain": "*",
+    "congruence": "1 context:H",
+    "independent": "1 name:N",
+    "given": "0 label:N",
+    "definition": "0 definition:D",
+    "divergence theorem": "0 field:E index:N x:N",
+    "Jensen": "1 context:H ratio:E",
+    "average": "1 weight:E x:N",
+    "instance": "1 x:N by:A",
+    "time reversal": "1 t:N tau:N end:S",
+    "first term": "0 body:E k:N low:S high:S",
+    "last term": "0 body:E k:N low:S high:S",
+    "empty sum": "0 body:E k:N low:S",
+    "induction": "2 n:N low:S left:E right:E",
+    "exponential": "1",
+    "path marginal": "0 chain:C k:S y:N h:E w:N",
+    "path posterior": "0 chain:C k:S y:N h:E w:N",
+    "chain start": "0 chain:C x:N",
+    "chain Bayes": "0 chain:C k:S y:N x:N",
+    "fundamental theorem": "0 of:E t:N low:S high:S",
+    "Dynkin": "1 phi:N x:N t:N p:E drift:E noise:E index:N dx:N",
+    "fundamental lemma": "1 phi:N x:N left:E right:E",
+    "uniqueness": "2 name:N params:n by:E",
+}
+LOGICAL = {"line", "chain", "congruence", "independent"}  # every other rule is an axiom
 ANALYTIC = ("int", "path", "time")
 SPECIAL = {"@": (("pt",), 1), "δ": ((), 2), "dt": ((), 0), "dw": ((), 1), "□": ((), 0)}
-HOLE, ZERO, ONE = ("field", "□", (), ()), ("num", ("q", 0, 1)), ("q", 1, 1)
+HOLE, ZERO, ONE, TWO = ("field", "□", (), ()), ("num", ("q", 0, 1)), ("q", 1, 1), ("q", 2, 1)
 Tree = tuple[Any, ...]  # a JSON list, frozen
 Var = tuple[str, str]  # sort and name
 Env = dict[Any, Any]  # values of variables
@@ -269,16 +294,8 @@ def replace(e: Tree, old: Tree, new: Tree) -> Tree:
     return new if e == old else rebuild(e, lambda a: replace(a, old, new))
 
 
-def add(*terms: Tree) -> Tree:
-    return ("add", *terms)
-
-
-def mul(*factors: Tree) -> Tree:
-    return ("mul", *factors)
-
-
 def minus(e: Tree) -> Tree:
-    return mul(("num", ("q", -1, 1)), e)
+    return ("mul", ("num", ("q", -1, 1)), e)
 
 
 def over(kind: str, x: str, e: Tree, low: Any = None, high: Any = None) -> Tree:
@@ -293,23 +310,6 @@ def difference(u: Tree, v: Tree) -> Tree:
     return ("+", u, ("*", ("q", -1, 1), v))
 
 
-# ---------------------------------------------------------------------------------------------------- derivatives
-def slope(s: Tree, v: str) -> Tree:
-    """ds/dv of a scalar."""
-    match s:
-        case ("v", n):
-            return ("q", int(n == v), 1)
-        case ("f", n, a):
-            return ("*", ("f", n + "'", a), slope(a, v))
-        case ("+", *terms):
-            return ("+", *(slope(a, v) for a in terms))
-        case ("*", *factors):
-            return ("+", *(("*", *factors[:k], slope(a, v), *factors[k + 1 :]) for k, a in enumerate(factors)))
-        case ("^", a, ("q", p, q)):
-            return ("*", ("q", p, q), ("^", a, ("q", p - q, q)), slope(a, v))
-    return ("q", 0, 1)
-
-
 @lru_cache(10**5)
 def diff(e: Tree, var: Var, i: int, dim: int, leave: bool) -> Tree:
     """∂e/∂var as a tree: in coordinate i of a point, or in a time (i = 0).
@@ -321,29 +321,35 @@ def diff(e: Tree, var: Var, i: int, dim: int, leave: bool) -> Tree:
         return ZERO
     d = partial(diff, var=var, i=i, dim=dim, leave=leave)
     match e:
+        case ("v", _):
+            return ONE
         case ("num", s):
-            return ("num", slope(s, var[1]))
+            return d(s)
+        case ("f", n, a):
+            return ("mul", ("f", n + "'", a), d(a))
         case ("field", "@", (("pt", _),), (c,)):
             return ("is", c, i)
         case ("field", n, args, comps, *old):
-            out = []
+            terms = []
             for k, a in enumerate(args):
                 if var in free(a):
                     need(a[0] != "at", "a derivative by the step of a path")
-                    outer = ("num", ONE if a[0] == "pt" else slope(a[-1], var[1]))
-                    moves = range(1, dim + 1) if a[0] == "along" and n != "@" else (i,)
-                    for j in moves:  # ∂_t F(z(t)) = Σ_j ∂_j F ∂_t z_j
+                    curve = a[0] == "along" and n != "@"
+                    for j in range(1, dim + 1) if curve else (i,):  # ∂_t F(z(t)) = Σ_j ∂_j F ∂_t z_j
                         seen = ("field", n, args, comps, tuple(sorted([*(old[0] if old else ()), (k, j)])))
-                        out.append(mul(outer, seen, *[("field", "@", (a,), (j,), ((0, 0),))] * (moves != (i,))))
-            return add(*out)
-        case ("add", *terms):
-            return add(*map(d, terms))
-        case ("mul", *factors):
-            return add(*(mul(*factors[:k], d(a), *factors[k + 1 :]) for k, a in enumerate(factors) if var in free(a)))
+                        speed = ("field", "@", (a,), (j,), ((0, 0),)) if curve else ONE
+                        terms.append(("mul", ONE if a[0] == "pt" else d(a[-1]), seen, speed))
+            return ("add", *terms)
+        case ("add" | "+", *terms):
+            return ("add", *map(d, terms))
+        case ("mul" | "*", *factors):
+            return ("add", *(("mul", *factors[:k], d(a), *factors[k + 1 :]) for k, a in enumerate(factors)))
         case ("pow", a, n):
-            return mul(("num", ("q", n, 1)), ("pow", a, n - 1), d(a))
+            return ("mul", ("q", n, 1), ("pow", a, n - 1), d(a))
+        case ("^", a, ("q", p, q)):
+            return ("mul", ("q", p, q), ("^", a, ("q", p - q, q)), d(a))
         case ("log", a):
-            return mul(d(a), ("pow", a, -1))
+            return ("mul", d(a), ("pow", a, -1))
         case ("d", a, x, j):
             return ("d", d(a), x, j)
         case ("bind", kind, x, low, high, a):
@@ -381,65 +387,46 @@ class Model:
             self.table[key] = r * r % self.modulus if key[:2] in self.rules.positive or key[0] == "pi" else r
         return self.table[key]
 
-    # -------------------------------------------------------------------------------- scalars
     def power(self, a: int, n: int) -> int:
         if n < 0 and a % P == 0:
             raise Unlucky(3)
         return int(pow(a, n, self.modulus))
 
-    def scalar(self, s: Tree, env: Env) -> int:
-        match s:
+    def root(self, a: Tree, env: Env) -> int:
+        if any(pow(self(f, env), (P - 1) // 2, P) != 1 for f in factors(a)):
+            raise Unlucky(3000)
+        squares = self.modulus // P * ((P - 1) // 2)  # how many there are: an odd number, so that roots are powers
+        return self.power(self(a, env), (squares + 1) // 2)
+
+    def __call__(self, e: Tree, env: Env) -> int:
+        match e:
+            case ("num", a):
+                return self(a, env)
             case ("q", p, q):
                 return int(p) * self.power(q, -1) % self.modulus
             case ("c", "D"):
                 return self.dim
+            case ("c", _) | ("pi",):
+                return self.draw(*e)
             case ("v", _):
-                return int(env[s])
+                return int(env[e])
             case ("f", n, a):
-                return self.draw("f", n, self.scalar(a, env))
-            case ("+", *terms):
-                return sum(self.scalar(a, env) for a in terms) % self.modulus
-            case ("*", *terms):
-                return prod(self.scalar(a, env) for a in terms) % self.modulus
-            case ("^", a, ("q", p, q)):
-                return self.power(self.scalar(a, env) if q == 1 else self.root(a, env), p)
-        return self.draw(*s)  # a constant, or π
-
-    def root(self, a: Tree, env: Env) -> int:
-        if any(pow(self.scalar(f, env), (P - 1) // 2, P) != 1 for f in factors(a)):
-            raise Unlucky(300)
-        squares = self.modulus // P * ((P - 1) // 2)  # how many there are: an odd number, so that roots are powers
-        return self.power(self.scalar(a, env), (squares + 1) // 2)
-
-    def log_scalar(self, s: Tree, env: Env) -> int:
-        match s:
-            case ("q", p, q):
-                need(p > 0, "a logarithm of what isn't positive")
-                return sum(sign * self.draw("log", n) for n, sign in ((p, 1), (q, -1)) if n > 1)
-            case ("*", *terms):
-                return sum(self.log_scalar(a, env) for a in terms)
-            case ("^", a, n):
-                return self.scalar(n, env) * self.log_scalar(a, env)
-        return self.draw("log", self.scalar(s, env))
-
-    # -------------------------------------------------------------------------------- expressions
-    def __call__(self, e: Tree, env: Env) -> int:
-        match e:
-            case ("num", s):
-                return self.scalar(s, env)
+                return self.draw("f", n, self(a, env))
             case ("is", c, i):
                 return int(env["i", c] == i)
             case ("field", n, args, comps, *derivs):
                 return self.field(n, *self.entry(args, comps, env), derivs[0] if derivs else (), args)
-            case ("add", *terms):
+            case ("add" | "+", *terms):
                 return sum(self(a, env) for a in terms) % self.modulus
-            case ("mul", *terms):
+            case ("mul" | "*", *terms):
                 out = 1
                 for a in terms:
                     out = out and out * self(a, env) % self.modulus
                 return out
-            case ("pow", a, n):
+            case ("pow", a, n) | ("^", a, ("q", n, 1)):
                 return self.power(self(a, env), n)
+            case ("^", a, ("q", n, _)):
+                return self.power(self.root(a, env), n)
             case ("log", a):
                 return self.log(a, env) % self.modulus
             case ("d", a, x, i):
@@ -452,6 +439,17 @@ class Model:
             return prod(self.power(v, w) for w, v in values) % self.modulus
         return sum(w * v for w, v in values) % self.modulus
 
+    def total(self, e: Tree, env: Env) -> int:
+        """The value of e, summed over the signs of dw; for each of them it must be of second order already."""
+        total = 0
+        for signs in product((1, -1), repeat=self.dim if self.rules.ito else 0):
+            self.signs, self.memo = signs, {}
+            value = self(e, {v: self.draw(*v) if v[0] == "v" else ("free", *v) for v in free(e)} | env)
+            if self.rules.ito and value % P**2:
+                return value
+            total += value
+        return total % self.modulus
+
     def places(self, e: Tree, env: Env) -> list[tuple[int, Any]]:
         """What a binder runs through, with weights."""
         _, kind, _, low, high, _ = e
@@ -462,7 +460,7 @@ class Model:
         if kind == "path":
             weights = [self.draw("weight", low, n) for n in range(self.sites - 1)]
             return [(w, ("path", low, n)) for n, w in enumerate([*weights, 1 - sum(weights)])]
-        of = (kind == "time", self.scalar(low, env), self.scalar(high, env))
+        of = (kind == "time", self(low, env), self(high, env))
         return [(self.draw("weight", *of, n), self.draw("place", *of, n)) for n in range(self.sites)]
 
     def entry(self, args: Tree, comps: Tree, env: Env) -> tuple[Tree, Tree]:
@@ -471,7 +469,7 @@ class Model:
         def value(a: Tree) -> Any:
             if a[0] == "pt":
                 return env[a]
-            s = self.scalar(a[-1], env)
+            s = self(a[-1], env)
             return s if a[0] == "sc" else (a[0], env["path", a[1]] if a[0] == "at" else a[1], s)
 
         return tuple(map(value, args)), tuple(env["i", c] if isinstance(c, str) else c for c in comps)
@@ -502,23 +500,28 @@ class Model:
     def defined(self, n: str, at: Tree, on: Tree, derivs: Tree, args: Tree) -> int:
         body, env, slots = self.inside(n, at, on, args)
         log = self.rules.where[n][0] == "where log"
-        ratio: Tree = ("num", ONE)
+        ratio: Tree = ONE
         for k, i in derivs:
             d = partial(diff, var=slots[k], i=i, dim=self.dim, leave=self.rules.leave)
             if log:  # ∂(q · ratio) = q · (ratio ∂log q + ∂ratio)
-                ratio = add(mul(ratio, d(body)), d(ratio))
+                ratio = ("add", ("mul", ratio, d(body)), d(ratio))
             else:
                 body = d(body)
         return self.plain(n, at, on, ()) * self(ratio, env) % self.modulus if log else self(body, env)
 
     def log(self, e: Tree, env: Env) -> int:
         match e:
-            case ("num", s):
-                return self.log_scalar(s, env)
-            case ("mul", *terms):
+            case ("num", a):
+                return self.log(a, env)
+            case ("q", p, q):
+                need(p > 0, "a logarithm of what isn't positive")
+                return sum(sign * self.draw("log", n) for n, sign in ((p, 1), (q, -1)) if n > 1)
+            case ("mul" | "*", *terms):
                 return sum(self.log(a, env) for a in terms)
             case ("pow", a, n):
                 return int(n) * self.log(a, env)
+            case ("^", a, n):
+                return self(n, env) * self.log(a, env)
             case ("bind", "prod", x, _, _, a):
                 return sum(w * self.log(a, {**env, ("v", x): k}) for w, k in self.places(e, env))
             case ("field", n, args, comps, *_):
@@ -527,10 +530,10 @@ class Model:
                     body, inner, _ = self.inside(n, at, on, args)
                     if self.rules.where[n][0] == "where log":
                         return self(body, inner)
-                    if monomial(body):
+                    if all(f[0] == "field" or f[0] in GRAMMAR["S"] for f in factors(body)):
                         return self.log(body, inner)
                 return self.draw("log", n, at, on)
-        raise Bad("a logarithm of what is no product: name it first")
+        return self.draw("log", self(e, env))  # of a scalar
 
 
 def slots_of(params: Iterable[str], args: Iterable[Tree]) -> list[Var]:
@@ -538,17 +541,14 @@ def slots_of(params: Iterable[str], args: Iterable[Tree]) -> list[Var]:
     return [("v" if a[0] == "sc" else "pt", x) for x, a in zip(params, args, strict=True)]
 
 
-def monomial(e: Tree) -> bool:
-    if e[0] in ("mul", "pow") or e[:2] == ("bind", "prod"):
-        return all(monomial(a) for a in parts(e) if a[0] in GRAMMAR["E"])
-    return e[0] in ("num", "field")
-
-
-def factors(s: Tree) -> list[Tree]:
-    """The factors of a scalar: (ab²)^½ has a and b."""
-    if s[0] == "*":
-        return [f for a in s[1:] for f in factors(a)]
-    return factors(s[1]) if s[0] == "^" else [s]
+def factors(e: Tree) -> list[Tree]:
+    """What is multiplied in e: (ab²)^½ has a and b, and Π_k p has those of p."""
+    match e:
+        case ("num", a) | ("pow" | "^", a, _) | ("bind", "prod", _, _, _, a):
+            return factors(a)
+        case ("mul" | "*", *inner):
+            return [f for a in inner for f in factors(a)]
+    return [e]
 
 
 def breadth(e: Tree, con: bool, where: Where, nd: int = 0) -> tuple[int, int]:
@@ -564,73 +564,49 @@ def breadth(e: Tree, con: bool, where: Where, nd: int = 0) -> tuple[int, int]:
         case ("+" | "add", *_):
             return max(u for u, _ in inner), down
         case ("^", _, (_, n, _)) | ("pow", _, n):
-            return (
-                (n * up, n * down)
-                if n >= nd or (n >= 0 and e[0] == "pow")
-                else (nd * (up + down), (nd - n) * (up + down))
-            )
-        case ("log" | "f", _, *_):
+            return (n * up, n * down) if n >= 0 else (nd * (up + down), (nd - n) * (up + down))
+        case ("log" | "f", *_):
             return up * (1 + nd), (up + down) * (1 + nd)
         case ("bind", kind, *_):
             return up + ((kind == "con") == con), down
         case ("field", n, args, *_):
-            up, down = up * (1 + nd) + nd * (con and any(a[0] == "along" for a in args)), down * (1 + nd)
-            if n in where:
-                u, d = breadth(where[n][4], con, where, nd)
-                times = max(1, nd) if where[n][0] == "where log" else 1
-                return up + times * u, down + times * d
+            along = nd * (con and any(a[0] == "along" for a in args))
+            u, d = breadth(where[n][4], con, where, nd) if n in where else (0, 0)
+            times = max(1, nd) if n in where and where[n][0] == "where log" else 1
+            return along + up * (1 + nd) + times * u, down * (1 + nd) + times * d
     return up, down
 
 
-def patterns(names: list[str], dim: int) -> Iterator[Env]:
-    """Values of the free indices, one for each way in which some may coincide."""
-    for values in product(range(1, dim + 1), repeat=len(names)):
-        if all(v <= 1 + max(values[:k], default=0) for k, v in enumerate(values)):
-            yield {("i", n): v for n, v in zip(names, values, strict=True)}
-
-
 def vanishes(e: Tree, rules: Rules) -> bool:
-    """Whether e = 0 in every model.  A dimension that the line's own conditions exclude (1/(D−1)) is passed over."""
-    dims = max(3, 1 + sum(breadth(e, True, rules.where)))
-    sites = max(3, 1 + sum(breadth(e, False, rules.where)))
+    """Whether e = 0 in models of so many dimensions; one that the line itself excludes (1/(D−1)) is passed over.
+
+    Draws are taken again while they are unlucky.  Of ways in which free indices coincide, one of each pattern is tried.
+    """
+    dims, sites = (max(3, 1 + sum(breadth(e, con, rules.where))) for con in (True, False))
     need(dims <= 12 and sites <= 24, "too many binders in one product")
-    tried = skipped = 0
-    while tried < dims:
-        try:
-            if not vanishes_in(Model(rules, 1 + tried + skipped, sites), e):
-                return False
-            tried += 1
-        except Unlucky:
-            skipped += 1
-            need(skipped < 4, "no model has the roots and quotients of this line: is something under a root negative?")
-    return True
-
-
-def vanishes_in(model: Model, e: Tree) -> bool:
-    """Whether e = 0 in this model, for all values of the free indices; draws are taken again while they are unlucky."""
     names = sorted(n for sort, n in free(e) if sort == "i")
-    attempt = 0
-    while True:
-        try:
-            return all(average(model, e, indices) == 0 for indices in patterns(names, model.dim))
-        except Unlucky as u:
-            attempt += 1
-            model.table = {}
-            if attempt >= u.args[0]:
-                raise
+    tried = 0
+    for dim in range(1, dims + 4):
+        model, unlucky = Model(rules, dim, sites), 0
+        patterns = [v for v in product(range(1, dim + 1), repeat=len(names)) if first_seen_in_order(v)]
+        while True:
+            try:
+                if any(model.total(e, {("i", n): v for n, v in zip(names, p, strict=True)}) for p in patterns):
+                    return False
+                tried += 1
+                break
+            except Unlucky as u:
+                unlucky += 1
+                model.table = {}
+                if unlucky >= u.args[0]:
+                    break
+        if tried == dims:
+            return True
+    raise Bad("no model has the roots and quotients of this line: is something under a root negative?")
 
 
-def average(model: Model, e: Tree, indices: Env) -> int:
-    """The value of e, summed over the signs of dw; what isn't of second order in each of them already counts."""
-    total = 0
-    for signs in product((1, -1), repeat=model.dim if model.rules.ito else 0):
-        model.signs, model.memo = signs, {}
-        env = {var: model.draw(*var) if var[0] == "v" else ("free", *var) for var in free(e)} | indices
-        value = model(e, env)
-        if model.rules.ito and value % P**2:
-            return value
-        total += value
-    return total % model.modulus
+def first_seen_in_order(values: tuple[int, ...]) -> bool:
+    return all(v <= 1 + max(values[:k], default=0) for k, v in enumerate(values))
 
 
 class Formal(Model):
@@ -640,16 +616,16 @@ class Formal(Model):
         super().__init__(Rules(), secrets.randbelow(P), 1)
 
     def root(self, a: Tree, env: Env) -> int:
-        return self.draw("root", self.scalar(a, env))
+        return self.draw("root", self(a, env))
 
     def value(self, s: Tree) -> int:
-        return self.scalar(s, {var: self.draw(*var) for var in free(s)})
+        return self(s, {var: self.draw(*var) for var in free(s)})
 
     def shape(self, e: Tree, env: Env, depth: int = 0) -> Tree:
         """e with values for scalars, numbers for bound names, and sums of sums and products of products made flat."""
         match e:
             case ("num", s):
-                return ("num", self.scalar(s, env))
+                return ("num", self(s, env))
             case ("field", n, args, comps):
                 return ("field", n, *self.entry(args, comps, env))
             case ("add" | "mul", *terms):
@@ -658,7 +634,7 @@ class Formal(Model):
             case ("d", a, x, i):
                 return ("d", self.shape(a, env, depth), env[by_what(x, i)], env["i", i] if i is not None else None)
             case ("bind", kind, x, low, high, a):
-                bounds = (self.scalar(b, env) if isinstance(b, tuple) else b for b in (low, high))
+                bounds = (self(b, env) if isinstance(b, tuple) else b for b in (low, high))
                 inside = {**env, (SORT[kind], x): self.draw("bound", depth)}
                 return ("bind", kind, *bounds, self.shape(a, inside, depth + 1))
         return tuple(self.shape(a, env, depth) if isinstance(a, tuple) else a for a in e)
@@ -721,10 +697,6 @@ def for_steps(hyps: Iterable[Tree], k: str, low: Tree, high: Tree | None) -> lis
     return out
 
 
-def mentions(h: Any, name: str) -> bool:
-    return isinstance(h, tuple) and any(a == name or mentions(a, name) for a in h)
-
-
 # ---------------------------------------------------------------------------------------------------- steps and rules
 @dataclass
 class Step:
@@ -734,10 +706,10 @@ class Step:
     rhs: Tree
     hyps: list[Tree]
     premises: list[Step]
-    params: dict[str, Any]
+    params: list[Any]
     known: Reader
 
-    def states(self, lhs: Tree, rhs: Tree, *, rel: str = "=") -> None:
+    def states(self, lhs: Tree, rhs: Tree, rel: str = "=") -> None:
         need(self.rel == rel, f"the relation must be {rel}")
         need(same(self.lhs, lhs), "the left-hand side isn't what the rule says")
         need(same(self.rhs, rhs), "the right-hand side isn't what the rule says")
@@ -745,105 +717,230 @@ class Step:
     def conditions(self, *sides: Tree) -> Iterator[Tree]:
         """What logs, reciprocals and roots need."""
         for a in (a for e in sides for a in walk(e)):
+            kinds: list[str] = []
             match a:
-                case ("log", base):
-                    yield from self.base("positive", base)
-                case ("pow", base, n) if n < 0:
-                    yield from self.base("nonzero", base)
-                case ("^", base, (_, p, q)):
-                    yield from self.scalar("positive", base) if q == 2 else ()
-                    yield from self.scalar("nonzero", base) if p < 0 else ()
+                case ("log", _):
+                    kinds = ["positive"]
+                case ("pow", _, n):
+                    kinds = ["nonzero"] * (n < 0)
+                case ("^", _, (_, p, q)):
+                    kinds = ["positive"] * (q == 2) + ["nonzero"] * (p < 0)
+            for kind, f in ((kind, f) for kind in kinds for f in factors(a[1])):
+                if f[0] == "field":
+                    need(f[1] not in SPECIAL, f"a log or reciprocal of {f[1]}")
+                    yield (kind, f[1])
+                elif f[0] == "q":
+                    need(f[1] > 0 or (f[1] != 0 and kind == "nonzero"), f"a number is not {kind}", f)
+                else:
+                    need(f[0] in GRAMMAR["S"], "a log or reciprocal of what is no product: name it first")
+                    if f[0] != "pi" and f[:2] not in self.known.positive:
+                        yield (kind, ("num", f))
 
-    def base(self, kind: str, e: Tree) -> Iterator[Tree]:
-        match e:
-            case ("num", s):
-                yield from self.scalar(kind, s)
-            case ("field", n, *_) if n not in SPECIAL:
-                yield (kind, n)
-            case ("mul", *inner) | ("pow", *inner, _):
-                for a in inner:
-                    yield from self.base(kind, a)
-            case ("bind", "prod", *_, body) if kind == "positive":
-                yield from self.base(kind, body)
-            case _:
-                raise Bad("a log or reciprocal of what is no product: name it first")
+    def line(self, definitions: Tree, normalised: Tree, ito: bool, under_integral: bool) -> list[Tree]:
+        where = {h[1]: h for h in definitions}
+        for n in normalised:
+            need(self.known.shapes.get(n, ((), 0))[0][:1] == ("pt",) and n not in SPECIAL, f"{n} has no point")
+            need(n not in where or where[n][0] == "where log", f"{n} is computed and can't be taken as normalised")
+        lhs, rhs = self.lhs, self.rhs
+        if not (self.premises or where or normalised or ito or under_integral):  # pointwise
+            while lhs[0] == rhs[0] == "bind" and lhs[:5] == rhs[:5]:
+                lhs, rhs = lhs[5], rhs[5]
+        sides = [lhs, rhs, *(e for t in self.premises for e in (t.lhs, t.rhs))]
+        hyps = [h for t in self.premises for h in t.hyps] + [*definitions, *(("normalised", n) for n in normalised)]
+        hyps += [("converges", b) for e in sides for b in outermost(e, integral)]
+        sides += [h[4] for h in where.values()]
+        hyps += self.conditions(*sides)
+        if under_integral:
+            hyps += [("dominated", d) for e in sides for d in outermost(e, partial(over_integral, where=where))]
+        gap = ("add", lhs, minus(rhs), *(e for t in self.premises for e in (minus(t.lhs), t.rhs)))
+        rules = Rules(where, normalised, ito, under_integral, frozenset(self.known.positive))
+        need(vanishes(gap, rules), "the two sides differ")
+        return hyps
 
-    def scalar(self, kind: str, s: Tree) -> Iterator[Tree]:
-        for f in factors(s):
-            if f[0] == "q":
-                need(f[1] > 0 or (f[1] != 0 and kind == "nonzero"), f"a number is not {kind}", f)
-            elif f[0] != "pi" and f[:2] not in self.known.positive:
-                yield (kind, ("num", f))
+    def needs(self) -> list[Tree]:
+        """The hypotheses that the step must have, when its statement has been found to be what its rule says."""
+        here, where, said = (self.lhs, self.rhs, self.rel), self.known.where, [h for t in self.premises for h in t.hyps]
+        both = [("converges", self.lhs), ("converges", self.rhs)]
+        rel = ">=" if any(t.rel == ">=" for t in self.premises) else "="
+        match (self.rule, *self.premises, *self.params):
+            case ("line", *_, definitions, normalised, ito, under_integral, _):
+                need(self.rel == rel, "the relation isn't that of the premises")
+                return self.line(definitions, normalised, ito, under_integral)
 
+            case ("chain", *steps):
+                need(here == (steps[0].lhs, steps[-1].rhs, rel), "the ends or the relation aren't those of the chain")
+                need(all(a.rhs == b.lhs for a, b in pairwise(steps)), "the chain is broken")
+                return said
 
-MANY = -1
-RULES: dict[str, tuple[Callable[..., list[Tree]], int, dict[str, str]]] = {}
-LOGICAL = ("line", "chain", "congruence", "independent")  # every other rule is an axiom
+            case ("congruence", t, context):
+                need(self.rel == t.rel == "=", "congruence is for equations")
+                need(HOLE in walk(context), "a context without a hole")
+                need(here[:2] == tuple(replace(context, HOLE, e) for e in (t.lhs, t.rhs)), "not the context filled")
+                return close(context, said)
 
+            case ("independent", t, name):
+                need(here == (t.lhs, t.rhs, t.rel), "not the statement of the premise")
+                need(name not in reached(self.rhs, where), "the right-hand side depends on it")
+                return said
 
-def rule(name: str, premises: int = 0, /, **params: str) -> Callable[[Any], Any]:
-    """A function that checks a statement's shape and returns the hypotheses that it must have.
+            case ("given", label):
+                need(label != "equal at one time", "a label that uniqueness keeps for itself")
+                return [("given", label, self.lhs, self.rel, self.rhs)]
 
-    Its parameters are read by the grammar; H is an E with holes, B true or false.
-    """
+            case ("definition", (kind, n, params, comps, body) as definition):
+                slots = slots_of(params, self.lhs[2]) if self.lhs[:2] == ("field", n) else []
+                need((kind, comps) == ("where", ()), "not the definition of a scalar")
+                need(here == (at_parameters(n, slots), body, "=") and free(body) <= set(slots), "not the definition")
+                return [definition]
 
-    def register(f: Any) -> Any:
-        RULES[name] = (f, premises, params)
-        return f
+            case ("divergence theorem", f, i, x):
+                self.states(over("int", x, over("con", i, ("d", f, x, i))), ZERO)
+                return [("integrable field", f, i, x)]
 
-    return register
+            case ("Jensen", t, context, ratio):
+                logs = replace(context, HOLE, ("log", ratio))
+                need((t.rel, t.rhs) == ("=", replace(context, HOLE, ratio)), "the premise isn't about the mean")
+                need(here == (("log", t.lhs), logs, ">="), "not what Jensen's inequality says")
+                hyps = [*said, ("converges", logs), *self.conditions(("log", ratio), self.lhs)]
+                match context:
+                    case ("bind", "path", _, _, _, body) if body == HOLE:
+                        return hyps
+                    case ("bind", "int", y, _, _, ("mul", *weight, last)) if last == HOLE and weight:
+                        need(not any(HOLE in walk(a) for a in weight), "a hole in the weight")
+                        return [*hyps, ("probability", ("mul", *weight) if len(weight) > 1 else weight[0], y)]
+                raise Bad("the context is no mean")
 
+            case ("average", t, weight, x):
+                need(here == (*(over("int", x, ("mul", weight, e)) for e in (t.lhs, t.rhs)), t.rel), "not the average")
+                return [*for_all(said, ("pt", x)), *self.conditions(("log", weight)), *both]
 
-def relation(s: Step) -> str:
-    return ">=" if any(t.rel == ">=" for t in s.premises) else "="
+            case ("instance", t, x, by):
+                need(by[0] != "sc", "a scalar for a point")
+                for a in (a for e in (t.lhs, t.rhs) for a in walk(e)):
+                    need(a[0] != "d" or by_what(*a[2:]) != ("pt", x), "a derivative by the variable")
+                need(here == (*(put(e, {("pt", x): by}) for e in (t.lhs, t.rhs)), t.rel), "not the instance")
+                return for_all(said, ("pt", x))
 
+            case ("time reversal", before, t, tau, end):
+                need(not free(end), "the end depends on a variable")
+                need(("v", tau) not in free(before.lhs) | free(before.rhs), "the new time is in use")
+                for a in (a for e in (before.lhs, before.rhs) for a in walk(e)):
+                    need(a[0] != "bind" or (SORT[a[1]], a[2]) not in (("v", t), ("v", tau)), "a time is bound")
 
-@rule("line", MANY, definitions="d", normalised="n", ito="B", under_integral="B", reason="N")
-def line(s: Step, definitions: Tree, normalised: Tree, ito: bool, under_integral: bool, reason: str) -> list[Tree]:
-    where = {h[1]: h for h in definitions}
-    for n in normalised:
-        need(s.known.shapes.get(n, ((), 0))[0][:1] == ("pt",) and n not in SPECIAL, f"{n} has no point to sum over")
-        need(n not in where or where[n][0] == "where log", f"{n} is computed and can't be taken as normalised")
-    need(s.rel == relation(s), "the relation isn't that of the premises")
-    lhs, rhs = s.lhs, s.rhs
-    if not (s.premises or where or normalised or ito or under_integral):  # pointwise
-        while lhs[0] == rhs[0] == "bind" and lhs[:5] == rhs[:5]:
-            lhs, rhs = lhs[5], rhs[5]
-    sides = [lhs, rhs, *(e for t in s.premises for e in (t.lhs, t.rhs))]
-    hyps = [h for t in s.premises for h in t.hyps] + [*definitions, *(("normalised", n) for n in normalised)]
-    hyps += [("converges", b) for e in sides for b in outermost(e, integral)]
-    sides += [h[4] for h in where.values()]
-    hyps += s.conditions(*sides)
-    if under_integral:
-        hyps += [("dominated", d) for e in sides for d in outermost(e, partial(over_integral, where=where))]
-    gap = add(lhs, minus(rhs), *(e for t in s.premises for e in (minus(t.lhs), t.rhs)))
-    rules = Rules(where, normalised, ito, under_integral, frozenset(s.known.positive))
-    need(vanishes(gap, rules), "the two sides differ")
-    return hyps
+                def turned(e: Tree) -> Tree:
+                    if e[0] == "d" and e[2:] == (t, None):
+                        return minus(("d", turned(e[1]), tau, None))
+                    return difference(end, ("v", tau)) if e == ("v", t) else rebuild(e, turned)
+
+                self.states(turned(before.lhs), turned(before.rhs), before.rel)
+                return for_all(said, ("v", t))
+
+            case ("first term", body, k, low, high):
+                first, others = put(body, {("v", k): low}), over("sum", k, body, plus(low, 1), high)
+                self.states(over("sum", k, body, low, high), ("add", first, others))
+                return at_most(low, high)
+
+            case ("last term", body, k, low, high):
+                last, others = put(body, {("v", k): plus(high, 1)}), over("sum", k, body, low, high)
+                self.states(over("sum", k, body, low, plus(high, 1)), ("add", others, last))
+                return at_most(plus(low, -1), high)
+
+            case ("empty sum", body, k, low):
+                self.states(over("sum", k, body, low, plus(low, -1)), ZERO)
+                return []
+
+            case ("induction", base, step, n, low, left, right):
+                need(("v", n) not in free(low), "the base depends on the variable")
+                self.states(left, right)
+                base.states(*(put(e, {("v", n): low}) for e in (left, right)))
+                step.states(*(("add", put(e, {("v", n): plus(("v", n), 1)}), minus(e)) for e in (left, right)))
+                return [*base.hyps, *for_steps(step.hyps, n, low, None), *at_most(low, ("v", n))]
+
+            case ("exponential", t):
+                need((t.lhs, t.rhs) == (("log", self.lhs), ("log", self.rhs)), "not about the logarithms of the sides")
+                need(self.rel == t.rel == "=", "the relation must be =")
+                return said
+
+            case ("path marginal", (_, law, _, m, _, x0, last) as chain, k, y, h, w):
+                need(y != x0, "the variable is the start of the paths")
+                need(("path", w) not in free(h), "h depends on the path")
+                mean = over("int", y, ("mul", density(m, k, y, x0), h))
+                self.states(over("path", w, put(h, {("pt", y): ("at", w, k)}), law), mean)
+                return [chain, *at_most(ONE, k), *at_most(k, last), *both]
+
+            case ("path posterior", (_, law, _, _, r, x0, last) as chain, k, y, h, w):
+                need(y != x0, "the variable is the start of the paths")
+                bound, now = {(SORT[a[1]], a[2]) for a in walk(h) if a[0] == "bind"}, ("at", w, k)
+                elsewhere = h if bound & free(now) else replace(h, now, ("pt", y))
+                need(("path", w) not in free(elsewhere), "h depends on the path elsewhere")
+                mean = over("path", w, over("int", y, ("mul", density(r, k, y, now, x0), h)), law)
+                self.states(over("path", w, put(h, {("pt", y): ("at", w, plus(k, -1))}), law), mean)
+                return [chain, *at_most(TWO, k), *at_most(k, last), *both]
+
+            case ("chain start", (_, _, q, m, _, x0, _) as chain, x):
+                self.states(density(q, ONE, x, x0), density(m, ONE, x, x0))
+                return [chain]
+
+            case ("chain Bayes", (_, _, q, m, r, x0, last) as chain, k, y, x):
+                need(len({x, y, x0}) == 3, "the points must be different variables")
+                joint = density(q, k, x, y), density(m, plus(k, -1), y, x0)
+                self.states(density(r, k, y, x, x0), ("mul", *joint, ("pow", density(m, k, x, x0), -1)))
+                return [chain, ("nonzero", m), *at_most(TWO, k), *at_most(k, last)]
+
+            case ("fundamental theorem", of, t, low, high):
+                before, after = (put(of, {("v", t): end}) for end in (low, high))
+                self.states(over("time", t, ("d", of, t, None), low, high), ("add", after, minus(before)))
+                return both[:1]
+
+            case ("Dynkin", ito, phi, x, t, p, drift, noise, i, dx):
+                f, dt, dw, j = (
+                    at_parameters(phi, [("pt", x)]),
+                    ("field", "dt", (), ()),
+                    ("field", "dw", (), (i,)),
+                    i + "'",
+                )
+                move = {k: ("field", dx, (("pt", x), ("sc", ("v", t))), (k,)) for k in (i, j)}
+                second = over("con", j, ("mul", ("d", ("d", f, x, i), x, j), move[i], move[j]))
+                half = ("mul", ("num", ("q", 1, 2)), over("con", i, second))
+                expansion = ("add", over("con", i, ("mul", ("d", f, x, i), move[i])), half)
+                ito.states(expansion, ("add", ("mul", drift, dt), over("con", i, ("mul", noise, dw))))
+                need(not {"dt", "dw"} & reached(("add", drift, noise), where), "drift or noise contains a differential")
+                self.states(("d", over("int", x, ("mul", f, p)), t, None), over("int", x, ("mul", p, drift)))
+                hyps = [("law", x, t, p, dx), ("square integrable", noise, i), ("test function", phi)]
+                return [*for_all(said, ("pt", x), ("v", t)), *hyps, ("converges", self.lhs[1]), both[1]]
+
+            case ("fundamental lemma", t, phi, x, left, right):
+                self.states(left, right)
+                t.states(*(over("int", x, ("mul", at_parameters(phi, [("pt", x)]), e)) for e in (left, right)))
+                need(phi not in reached(("add", left, right), where), "a side depends on the test function")
+                bodies = [h[4] for h in said if h[0] in GRAMMAR["D"]]
+                need(not any(phi in reached(e, where) for e in bodies), "something is defined by the test function")
+                hyps = [h for h in for_all(said, ("pt", x)) if h != ("test function", phi)]
+                hyps = [("for every test function", phi, h) if thaw(phi) in thaw(h) else h for h in hyps]
+                return [*hyps, ("continuous", self.lhs), ("continuous", self.rhs)]
+
+            case ("uniqueness", first, second, name, params, by):
+                need(self.lhs[:2] == ("field", name), "the left-hand side isn't the field at its parameters")
+                slots = slots_of(params, self.lhs[2])
+                self.states(at_parameters(name, slots), by)
+                need(len(set(slots)) == len(slots) and free(by) <= set(slots), "the solution has other variables")
+
+                def instead(e: Tree) -> Tree:
+                    if e[:2] == ("field", name):
+                        return put(by, {v: a[1] if a[0] == "sc" else a for v, a in zip(slots, e[2], strict=True)})
+                    return rebuild(e, instead)
+
+                first.states(first.lhs, first.rhs)
+                second.states(instead(first.lhs), instead(first.rhs))
+                hyps = [("unique", first.lhs, first.rhs, name), ("given", "equal at one time", self.lhs, "=", by)]
+                return [*for_all(said, *slots), *hyps]
+        raise Bad("there is no such rule")
 
 
 def over_integral(d: Tree, where: Where) -> bool:
     """Whether d is a derivative with an integral in it, also by way of definitions."""
     bodies = [d] + [where[n][4] for n in reached(d, where) if n in where]
     return d[0] == "d" and any(integral(a) for b in bodies for a in walk(b))
-
-
-@rule("chain", MANY)
-def chain(s: Step) -> list[Tree]:
-    first, *_, last = s.premises * 2
-    need(s.lhs == first.lhs and s.rhs == last.rhs, "the ends aren't those of the chain")
-    need(all(a.rhs == b.lhs for a, b in pairwise(s.premises)), "the chain is broken")
-    need(s.rel == relation(s), "the relation isn't that of the premises")
-    return [h for t in s.premises for h in t.hyps]
-
-
-@rule("congruence", 1, context="H")
-def congruence(s: Step, context: Tree) -> list[Tree]:
-    (t,) = s.premises
-    need(s.rel == t.rel == "=", "congruence is for equations")
-    need(HOLE in walk(context), "a context without a hole")
-    need((s.lhs, s.rhs) == tuple(replace(context, HOLE, e) for e in (t.lhs, t.rhs)), "not the context filled")
-    return close(context, t.hyps)
 
 
 def close(e: Tree, hyps: list[Tree]) -> list[Tree]:
@@ -861,253 +958,30 @@ def close(e: Tree, hyps: list[Tree]) -> list[Tree]:
     return out
 
 
-@rule("given", label="N")
-def given(s: Step, label: str) -> list[Tree]:
-    need(label != "equal at one time", "a label that uniqueness keeps for itself")
-    return [("given", label, s.lhs, s.rel, s.rhs)]
-
-
-@rule("definition", definition="D")
-def definition(s: Step, definition: Tree) -> list[Tree]:
-    kind, n, params, comps, body = definition
-    slots = slots_of(params, s.lhs[2]) if s.lhs[:2] == ("field", n) else []
-    need((kind, comps, s.rel) == ("where", (), "="), "not the definition of a scalar")
-    need(s.lhs == at_parameters(n, slots) and s.rhs == body and free(body) <= set(slots), "not the definition")
-    return [definition]
-
-
 def at_parameters(n: str, slots: list[Var]) -> Tree:
     return ("field", n, tuple(("sc", v) if v[0] == "v" else v for v in slots), ())
 
 
-@rule("divergence theorem", field="E", index="N", x="N")
-def divergence_theorem(s: Step, field: Tree, index: str, x: str) -> list[Tree]:
-    s.states(over("int", x, over("con", index, ("d", field, x, index))), ZERO)
-    return [("integrable field", field, index, x)]
-
-
-@rule("Jensen", 1, context="H", ratio="E")
-def jensen(s: Step, context: Tree, ratio: Tree) -> list[Tree]:
-    (t,) = s.premises
-    logs = replace(context, HOLE, ("log", ratio))
-    need((t.rel, t.rhs) == ("=", replace(context, HOLE, ratio)), "the premise isn't about the mean")
-    need((s.lhs, s.rel, s.rhs) == (("log", t.lhs), ">=", logs), "not what Jensen's inequality says")
-    hyps = [*t.hyps, ("converges", logs), *s.conditions(("log", ratio), s.lhs)]
-    match context:
-        case ("bind", "path", _, _, _, body) if body == HOLE:
-            return hyps
-        case ("bind", "int", y, _, _, ("mul", *weight, last)) if last == HOLE and weight:
-            need(not any(HOLE in walk(a) for a in weight), "a hole in the weight")
-            return [*hyps, ("probability", mul(*weight) if len(weight) > 1 else weight[0], y)]
-    raise Bad("the context is no mean")
-
-
-@rule("average", 1, weight="E", x="N")
-def averaged(s: Step, weight: Tree, x: str) -> list[Tree]:
-    (t,) = s.premises
-    lhs, rhs = (over("int", x, mul(weight, e)) for e in (t.lhs, t.rhs))
-    need((s.lhs, s.rhs, s.rel) == (lhs, rhs, t.rel), "not the average")
-    return [*for_all(t.hyps, ("pt", x)), *s.conditions(("log", weight)), ("converges", lhs), ("converges", rhs)]
-
-
-@rule("instance", 1, x="N", by="A")
-def instance(s: Step, x: str, by: Tree) -> list[Tree]:
-    (t,) = s.premises
-    need(by[0] != "sc", "a scalar for a point")
-    for a in (a for e in (t.lhs, t.rhs) for a in walk(e)):
-        need(a[0] != "d" or by_what(*a[2:]) != ("pt", x), "a derivative by the variable")
-    lhs, rhs = (put(e, {("pt", x): by}) for e in (t.lhs, t.rhs))
-    need((s.lhs, s.rhs, s.rel) == (lhs, rhs, t.rel), "not the instance")
-    return for_all(t.hyps, ("pt", x))
-
-
-@rule("time reversal", 1, t="N", tau="N", end="S")
-def time_reversal(s: Step, t: str, tau: str, end: Tree) -> list[Tree]:
-    (before,) = s.premises
-    need(not free(end), "the end depends on a variable")
-    need(("v", tau) not in free(before.lhs) | free(before.rhs), "the new time is in use")
-    for a in (a for e in (before.lhs, before.rhs) for a in walk(e)):
-        need(a[0] != "bind" or (SORT[a[1]], a[2]) not in (("v", t), ("v", tau)), "a time is bound")
-
-    def turned(e: Tree) -> Tree:
-        if e[0] == "d" and e[2:] == (t, None):
-            return minus(("d", turned(e[1]), tau, None))
-        return difference(end, ("v", tau)) if e == ("v", t) else rebuild(e, turned)
-
-    s.states(turned(before.lhs), turned(before.rhs), rel=before.rel)
-    return for_all(before.hyps, ("v", t))
-
-
-@rule("first term", body="E", k="N", low="S", high="S")
-def first_term(s: Step, body: Tree, k: str, low: Tree, high: Tree) -> list[Tree]:
-    s.states(over("sum", k, body, low, high), add(put(body, {("v", k): low}), over("sum", k, body, plus(low, 1), high)))
-    return at_most(low, high)
-
-
-@rule("last term", body="E", k="N", low="S", high="S")
-def last_term(s: Step, body: Tree, k: str, low: Tree, high: Tree) -> list[Tree]:
-    after = plus(high, 1)
-    s.states(over("sum", k, body, low, after), add(over("sum", k, body, low, high), put(body, {("v", k): after})))
-    return at_most(plus(low, -1), high)
-
-
-@rule("empty sum", body="E", k="N", low="S")
-def empty_sum(s: Step, body: Tree, k: str, low: Tree) -> list[Tree]:
-    s.states(over("sum", k, body, low, plus(low, -1)), ZERO)
-    return []
-
-
-@rule("induction", 2, n="N", low="S", left="E", right="E")
-def induction(s: Step, n: str, low: Tree, left: Tree, right: Tree) -> list[Tree]:
-    base, step = s.premises
-    need(("v", n) not in free(low), "the base depends on the variable")
-    s.states(left, right)
-    base.states(*(put(e, {("v", n): low}) for e in (left, right)))
-    step.states(*(add(put(e, {("v", n): plus(("v", n), 1)}), minus(e)) for e in (left, right)))
-    return [*base.hyps, *for_steps(step.hyps, n, low, None), *at_most(low, ("v", n))]
-
-
-@rule("exponential", 1)
-def exponential(s: Step) -> list[Tree]:
-    (t,) = s.premises
-    need(s.rel == t.rel == "=", "the relation must be =")
-    need((t.lhs, t.rhs) == (("log", s.lhs), ("log", s.rhs)), "the premise isn't about the logarithms of the sides")
-    return t.hyps
-
-
-@rule("independent", 1, name="N")
-def independent(s: Step, name: str) -> list[Tree]:
-    (t,) = s.premises
-    need((s.lhs, s.rel, s.rhs) == (t.lhs, t.rel, t.rhs), "not the statement of the premise")
-    need(name not in reached(s.rhs, s.known.where), "the right-hand side depends on it")
-    return t.hyps
-
-
-def density(name: str, k: Tree, *points: Tree) -> Tree:
-    return ("field", name, (("sc", k), *points), ())
-
-
-@rule("path marginal", chain="C", k="S", y="N", h="E", w="N")
-def path_marginal(s: Step, chain: Tree, k: Tree, y: str, h: Tree, w: str) -> list[Tree]:
-    _, law, _, m, _, x0, last = chain
-    need(y != x0, "the variable is the start of the paths")
-    need(("path", w) not in free(h), "h depends on the path")
-    mean = over("int", y, mul(density(m, k, ("pt", y), ("pt", x0)), h))
-    s.states(over("path", w, put(h, {("pt", y): ("at", w, k)}), law), mean)
-    return [chain, *at_most(ONE, k), *at_most(k, last), ("converges", s.lhs), ("converges", s.rhs)]
-
-
-@rule("path posterior", chain="C", k="S", y="N", h="E", w="N")
-def path_posterior(s: Step, chain: Tree, k: Tree, y: str, h: Tree, w: str) -> list[Tree]:
-    _, law, _, _, r, x0, last = chain
-    here = ("at", w, k)
-    need(y != x0, "the variable is the start of the paths")
-    bound = {(SORT[a[1]], a[2]) for a in walk(h) if a[0] == "bind"}
-    elsewhere = h if bound & free(here) else replace(h, here, ("pt", y))
-    need(("path", w) not in free(elsewhere), "h depends on the path elsewhere")
-    mean = over("int", y, mul(density(r, k, ("pt", y), here, ("pt", x0)), h))
-    s.states(over("path", w, put(h, {("pt", y): ("at", w, plus(k, -1))}), law), over("path", w, mean, law))
-    return [chain, *at_most(("q", 2, 1), k), *at_most(k, last), ("converges", s.lhs), ("converges", s.rhs)]
-
-
-@rule("chain start", chain="C", x="N")
-def chain_start(s: Step, chain: Tree, x: str) -> list[Tree]:
-    _, _, q, m, _, x0, _ = chain
-    s.states(*(density(n, ONE, ("pt", x), ("pt", x0)) for n in (q, m)))
-    return [chain]
-
-
-@rule("chain Bayes", chain="C", k="S", y="N", x="N")
-def chain_bayes(s: Step, chain: Tree, k: Tree, y: str, x: str) -> list[Tree]:
-    _, _, q, m, r, x0, last = chain
-    need(len({x, y, x0}) == 3, "the points must be different variables")
-    now, before, start = ("pt", x), ("pt", y), ("pt", x0)
-    joint = density(q, k, now, before), density(m, plus(k, -1), before, start)
-    s.states(density(r, k, before, now, start), mul(*joint, ("pow", density(m, k, now, start), -1)))
-    return [chain, ("nonzero", m), *at_most(("q", 2, 1), k), *at_most(k, last)]
-
-
-@rule("fundamental theorem", of="E", t="N", low="S", high="S")
-def fundamental_theorem(s: Step, of: Tree, t: str, low: Tree, high: Tree) -> list[Tree]:
-    before, after = (put(of, {("v", t): end}) for end in (low, high))
-    s.states(over("time", t, ("d", of, t, None), low, high), add(after, minus(before)))
-    return [("converges", s.lhs)]
-
-
-@rule("Dynkin", 1, phi="N", x="N", t="N", p="E", drift="E", noise="E", index="N", dx="N")
-def dynkin(s: Step, phi: str, x: str, t: str, p: Tree, drift: Tree, noise: Tree, index: str, dx: str) -> list[Tree]:
-    (ito,), f, i, j = s.premises, at_parameters(phi, [("pt", x)]), index, index + "'"
-    dx_i, dx_j = (("field", dx, (("pt", x), ("sc", ("v", t))), (k,)) for k in (i, j))
-    first = over("con", i, mul(("d", f, x, i), dx_i))
-    second = over("con", i, over("con", j, mul(("d", ("d", f, x, i), x, j), dx_i, dx_j)))
-    dt, dw = ("field", "dt", (), ()), ("field", "dw", (), (i,))
-    ito.states(add(first, mul(("num", ("q", 1, 2)), second)), add(mul(drift, dt), over("con", i, mul(noise, dw))))
-    need(not {"dt", "dw"} & reached(add(drift, noise), s.known.where), "drift or noise contains a differential")
-    s.states(("d", over("int", x, mul(f, p)), t, None), over("int", x, mul(p, drift)))
-    hyps = [("law", x, t, p, dx), ("square integrable", noise, i), ("test function", phi)]
-    return [*for_all(ito.hyps, ("pt", x), ("v", t)), *hyps, ("converges", s.lhs[1]), ("converges", s.rhs)]
-
-
-@rule("fundamental lemma", 1, phi="N", x="N", left="E", right="E")
-def fundamental_lemma(s: Step, phi: str, x: str, left: Tree, right: Tree) -> list[Tree]:
-    (t,), f, where = s.premises, at_parameters(phi, [("pt", x)]), s.known.where
-    s.states(left, right)
-    t.states(*(over("int", x, mul(f, e)) for e in (left, right)))
-    need(phi not in reached(add(left, right), where), "a side depends on the test function")
-    for h in t.hyps:
-        need(h[0] not in GRAMMAR["D"] or phi not in reached(h[4], where), "something is defined by the test function")
-    hyps = [h for h in for_all(t.hyps, ("pt", x)) if h != ("test function", phi)]
-    hyps = [("for every test function", phi, h) if mentions(h, phi) else h for h in hyps]
-    return [*hyps, ("continuous", s.lhs), ("continuous", s.rhs)]
-
-
-@rule("uniqueness", 2, name="N", params="n", by="E")
-def uniqueness(s: Step, name: str, params: Tree, by: Tree) -> list[Tree]:
-    first, second = s.premises
-    need(s.lhs[:2] == ("field", name), "the left-hand side isn't the field at its parameters")
-    slots = slots_of(params, s.lhs[2])
-    s.states(at_parameters(name, slots), by)
-    need(first.rel == "=", "the relation must be =")
-    need(len(set(slots)) == len(slots) and free(by) <= set(slots), "the solution has other variables")
-
-    def instead(e: Tree) -> Tree:
-        if e[:2] == ("field", name):
-            return put(by, {v: a[1] if a[0] == "sc" else a for v, a in zip(slots, e[2], strict=True)})
-        return rebuild(e, instead)
-
-    second.states(instead(first.lhs), instead(first.rhs))
-    hyps = [("unique", first.lhs, first.rhs, name), ("given", "equal at one time", s.lhs, "=", s.rhs)]
-    return [*for_all([*first.hyps, *second.hyps], *slots), *hyps]
+def density(name: str, k: Tree, *points: Any) -> Tree:
+    """A density of a chain, at variables or other points."""
+    return ("field", name, (("sc", k), *(("pt", a) if isinstance(a, str) else a for a in points)), ())
 
 
 # ---------------------------------------------------------------------------------------------------- certificates
-@dataclass
-class Report:
-    """What a certificate proves, by which rules, and what it takes for granted: axioms of the calculus, and hypotheses."""
-
-    claim: str
-    steps: int
-    rules: dict[str, int]
-    axioms: list[str]
-    statement: tuple[Any, str, Any]
-    hyps: list[Any]
-
-
 def read_step(reader: Reader, s: Any, before: list[Step]) -> Step:
     keys = {"rule", "lhs", "rel", "rhs", "hyps", "premises", "params"}
     need(isinstance(s, dict) and set(s) == keys, "not the keys of a step")
     need(isinstance(s["rule"], str) and s["rule"] in RULES, "there is no such rule")
-    _, count, kinds = RULES[s["rule"]]
-    js, params = s["premises"], s["params"]
+    (count, *kinds), js, given = RULES[s["rule"]].split(), s["premises"], s["params"]
     need(isinstance(js, list) and all(type(j) is int and 0 <= j < len(before) for j in js), "not earlier steps")
-    need(count in (MANY, len(js)), "the wrong number of premises")
-    need(isinstance(params, dict) and set(params) == set(kinds), "not the parameters of this rule")
-    read = {}
-    for n, kind in kinds.items():
-        need(kind != "B" or type(params[n]) is bool, f"{n} must be true or false")
-        read[n] = params[n] if kind == "B" else freeze(params[n])
+    need(count in ("*", str(len(js))), "the wrong number of premises")
+    need(isinstance(given, dict) and set(given) == {n.split(":")[0] for n in kinds}, "not the parameters of this rule")
+    params = []
+    for n, kind in (n.split(":") for n in kinds):
+        need(kind != "B" or type(given[n]) is bool, f"{n} must be true or false")
+        params.append(given[n] if kind == "B" else freeze(given[n]))
         reader.holes = kind == "H"
-        reader.read("E" if kind == "H" else kind, read[n])
+        reader.read("E" if kind == "H" else kind, params[-1])
         reader.holes = False
     lhs, rhs = freeze(s["lhs"]), freeze(s["rhs"])
     reader.read("E", lhs)
@@ -1119,7 +993,7 @@ def read_step(reader: Reader, s: Any, before: list[Step]) -> Step:
     hyps = [freeze(h) for h in s["hyps"]]
     for h in hyps:
         reader.hypothesis(h)
-    return Step(s["rule"], lhs, s["rel"], rhs, hyps, [before[j] for j in js], read, reader)
+    return Step(s["rule"], lhs, s["rel"], rhs, hyps, [before[j] for j in js], params, reader)
 
 
 def known(h: Tree) -> Tree:
@@ -1128,28 +1002,16 @@ def known(h: Tree) -> Tree:
 
 
 def verify(s: Step) -> None:
-    """The step's own shape, and that its hypotheses are those that it must have."""
-    due = {known(h): h for h in RULES[s.rule][0](s, **s.params)}
-    stated = {known(h): h for h in s.hyps}
+    """That a step is what its rule says, and that its hypotheses are those that it must have."""
+    due, stated = ({known(h): h for h in hyps} for hyps in (s.needs(), s.hyps))
     for some, others, verb in ((due, stated, "used but not stated"), (stated, due, "stated but not used")):
         need(some.keys() <= others.keys(), verb, [h for key, h in some.items() if key not in others])
 
 
-@contextmanager
-def named(where: str) -> Iterator[None]:
-    """Says where it was that something was refused; a certificate that breaks the program is malformed."""
+def check(cert: Any) -> list[Step]:
+    """Check a certificate: its steps, the last of which is the theorem.  Raises `Bad`, whatever is wrong with it."""
+    reader, steps, place = Reader(), list[Step](), ""
     try:
-        yield
-    except Bad as e:
-        raise Bad(where + str(e)) from None
-    except (Exception, RecursionError) as e:
-        raise Bad(f"{where}malformed: {type(e).__name__}: {str(e)[:99]}") from e
-
-
-def check(cert: Any) -> Report:
-    """Check a certificate.  Raises `Bad`, whatever is wrong with it."""
-    reader, steps = Reader(), list[Step]()
-    with named(""):
         keys = {"format", "claim", "constants", "functions", "steps"}
         need(isinstance(cert, dict) and set(cert) == keys, "not the keys of a certificate")
         need(type(cert["format"]) is int and cert["format"] == 1, "format must be 1")
@@ -1157,18 +1019,20 @@ def check(cert: Any) -> Report:
         need(isinstance(cert["steps"], list) and bool(cert["steps"]), "there are no steps")
         reader.declare("c", cert["constants"], ["positive", "real", "integer"])
         reader.declare("f", cert["functions"], ["positive", "real"])
-    for k, s in enumerate(cert["steps"]):
-        with named(f"step {k} ({s.get('rule') if isinstance(s, dict) else None}): "):
+        for k, s in enumerate(cert["steps"]):
+            place = f"step {k}: "
             steps.append(read_step(reader, s, steps))
-    for law, c in reader.chains.items():
-        for n in c[2:5]:
-            need(reader.where.get(n, ("",))[0] != "where", f"{n} is both defined and a density of the law {law}")
-    for k, step in enumerate(steps):
-        with named(f"step {k} ({step.rule}): "):
+        for law, chain in reader.chains.items():
+            for n in chain[2:5]:
+                need(reader.where.get(n, ("",))[0] != "where", f"{n} is both defined and a density of the law {law}")
+        for k, step in enumerate(steps):
+            place = f"step {k} ({step.rule}): "
             verify(step)
-    last, rules = cert["steps"][-1], Counter(s.rule for s in steps)
-    axioms = sorted(r for r in rules if r not in LOGICAL)
-    return Report(cert["claim"], len(steps), dict(rules), axioms, (last["lhs"], last["rel"], last["rhs"]), last["hyps"])
+    except Bad as e:
+        raise Bad(place + str(e)) from None
+    except (Exception, RecursionError) as e:  # a certificate that breaks the program is malformed
+        raise Bad(f"{place}malformed: {type(e).__name__}: {str(e)[:99]}") from e
+    return steps
 
 
 def main(paths: list[str]) -> int:
@@ -1177,12 +1041,14 @@ def main(paths: list[str]) -> int:
     for path in paths:
         try:
             with open(path, encoding="utf-8") as f:
-                report = check(json.load(f))
+                cert = json.load(f)
+            steps = check(cert)
         except (Bad, ValueError, OSError, RecursionError) as e:
             print(f"{path}: REFUSED: {e}")
             refused = 1
         else:
-            print(f"{path}: {report.claim}: {report.steps} steps hold; axioms: {', '.join(report.axioms) or 'none'}")
+            axioms = ", ".join(sorted({s.rule for s in steps} - LOGICAL)) or "none"
+            print(f"{path}: {cert['claim']}: {len(steps)} steps hold; axioms: {axioms}")
     return refused
 
 
