@@ -51,6 +51,7 @@ def prime() -> int:
 
 
 P = prime()
+thaw = partial(json.dumps, ensure_ascii=False)
 GRAMMAR = {  # what follows a tag: S, A, E; N name, Z whole number; a, n, d lists of A, N, D; ? name or null; * read by `special`
     "S": {"q": "ZZ", "c": "N", "v": "N", "pi": "", "f": "NS", "+": "SS+", "*": "SS+", "^": "SS"},
     "A": {"pt": "N", "at": "NS", "along": "NS", "sc": "S"},
@@ -101,7 +102,7 @@ class Bad(Exception):
 
 
 class Unlucky(Exception):
-    """This model has a division by zero, or no root: how many other draws to try."""
+    """This model has a division by zero, or no root: how many other draws to try, and of which values (none: of all)."""
 
 
 def need(condition: bool, why: str, about: Any = None) -> None:
@@ -116,10 +117,6 @@ def freeze(v: Any) -> Any:
         return tuple(map(freeze, v))
     need(v is None or type(v) in (int, str), f"{v!r} can't stand in a certificate")
     return v
-
-
-def thaw(v: Any) -> str:
-    return json.dumps(v, ensure_ascii=False)
 
 
 @dataclass
@@ -302,6 +299,12 @@ def over(kind: str, x: str, e: Tree, low: Any = None, high: Any = None) -> Tree:
     return ("bind", kind, x, low, high, e)
 
 
+def fld(name: str, *args: str | Tree, on: Tree = ()) -> Tree:
+    """A field at points (by name), times or steps, or other arguments."""
+    made = (("pt", a) if isinstance(a, str) else ("sc", a) if a[0] in GRAMMAR["S"] else a for a in args)
+    return ("field", name, tuple(made), on)
+
+
 def plus(s: Tree, n: int) -> Tree:
     return ("+", s, ("q", n, 1))
 
@@ -379,22 +382,31 @@ class Model:
         self.random = random.Random(secrets.randbits(256))
         self.signs: Tree = ()
         self.table: dict[Any, int] = {}
+        self.source: dict[int, Any] = {}  # which draw a value comes from
         self.memo: dict[Any, int] = {}
 
     def draw(self, *key: Any) -> int:
         if key not in self.table:
             r = self.random.randrange(1, self.modulus)
             self.table[key] = r * r % self.modulus if key[:2] in self.rules.positive or key[0] == "pi" else r
+            self.source[self.table[key]] = key
         return self.table[key]
+
+    def forget(self, values: list[int]) -> None:
+        """Draw one of these values again: the others stay good."""
+        keys = [self.source[v] for v in values if v in self.source]
+        for key in [self.random.choice(keys)] if keys else list(self.table):
+            self.table.pop(key, None)
 
     def power(self, a: int, n: int) -> int:
         if n < 0 and a % P == 0:
-            raise Unlucky(3)
+            raise Unlucky(3, [])
         return int(pow(a, n, self.modulus))
 
     def root(self, a: Tree, env: Env) -> int:
-        if any(pow(self(f, env), (P - 1) // 2, P) != 1 for f in factors(a)):
-            raise Unlucky(3000)
+        for f in factors(a):
+            if pow(self(f, env), (P - 1) // 2, P) != 1:
+                raise Unlucky(300, [self(b, env) for b in walk(f) if b[0] in ("c", "v", "f")])
         squares = self.modulus // P * ((P - 1) // 2)  # how many there are: an odd number, so that roots are powers
         return self.power(self(a, env), (squares + 1) // 2)
 
@@ -588,7 +600,8 @@ def vanishes(e: Tree, rules: Rules) -> bool:
     tried = 0
     for dim in range(1, dims + 4):
         model, unlucky = Model(rules, dim, sites), 0
-        patterns = [v for v in product(range(1, dim + 1), repeat=len(names)) if first_seen_in_order(v)]
+        values = product(range(1, dim + 1), repeat=len(names))
+        patterns = [p for p in values if all(v <= 1 + max(p[:k], default=0) for k, v in enumerate(p))]
         while True:
             try:
                 if any(model.total(e, {("i", n): v for n, v in zip(names, p, strict=True)}) for p in patterns):
@@ -597,16 +610,12 @@ def vanishes(e: Tree, rules: Rules) -> bool:
                 break
             except Unlucky as u:
                 unlucky += 1
-                model.table = {}
+                model.forget(u.args[1])
                 if unlucky >= u.args[0]:
                     break
         if tried == dims:
             return True
     raise Bad("no model has the roots and quotients of this line: is something under a root negative?")
-
-
-def first_seen_in_order(values: tuple[int, ...]) -> bool:
-    return all(v <= 1 + max(values[:k], default=0) for k, v in enumerate(values))
 
 
 class Formal(Model):
@@ -766,37 +775,30 @@ class Step:
             case ("line", *_, definitions, normalised, ito, under_integral, _):
                 need(self.rel == rel, "the relation isn't that of the premises")
                 return self.line(definitions, normalised, ito, under_integral)
-
             case ("chain", *steps):
                 need(here == (steps[0].lhs, steps[-1].rhs, rel), "the ends or the relation aren't those of the chain")
                 need(all(a.rhs == b.lhs for a, b in pairwise(steps)), "the chain is broken")
                 return said
-
             case ("congruence", t, context):
                 need(self.rel == t.rel == "=", "congruence is for equations")
                 need(HOLE in walk(context), "a context without a hole")
                 need(here[:2] == tuple(replace(context, HOLE, e) for e in (t.lhs, t.rhs)), "not the context filled")
                 return close(context, said)
-
             case ("independent", t, name):
                 need(here == (t.lhs, t.rhs, t.rel), "not the statement of the premise")
                 need(name not in reached(self.rhs, where), "the right-hand side depends on it")
                 return said
-
             case ("given", label):
                 need(label != "equal at one time", "a label that uniqueness keeps for itself")
                 return [("given", label, self.lhs, self.rel, self.rhs)]
-
             case ("definition", (kind, n, params, comps, body) as definition):
                 slots = slots_of(params, self.lhs[2]) if self.lhs[:2] == ("field", n) else []
                 need((kind, comps) == ("where", ()), "not the definition of a scalar")
-                need(here == (at_parameters(n, slots), body, "=") and free(body) <= set(slots), "not the definition")
+                need(here == (fld(n, *slots), body, "=") and free(body) <= set(slots), "not the definition")
                 return [definition]
-
             case ("divergence theorem", f, i, x):
                 self.states(over("int", x, over("con", i, ("d", f, x, i))), ZERO)
                 return [("integrable field", f, i, x)]
-
             case ("Jensen", t, context, ratio):
                 logs = replace(context, HOLE, ("log", ratio))
                 need((t.rel, t.rhs) == ("=", replace(context, HOLE, ratio)), "the premise isn't about the mean")
@@ -809,18 +811,15 @@ class Step:
                         need(not any(HOLE in walk(a) for a in weight), "a hole in the weight")
                         return [*hyps, ("probability", ("mul", *weight) if len(weight) > 1 else weight[0], y)]
                 raise Bad("the context is no mean")
-
             case ("average", t, weight, x):
                 need(here == (*(over("int", x, ("mul", weight, e)) for e in (t.lhs, t.rhs)), t.rel), "not the average")
                 return [*for_all(said, ("pt", x)), *self.conditions(("log", weight)), *both]
-
             case ("instance", t, x, by):
                 need(by[0] != "sc", "a scalar for a point")
                 for a in (a for e in (t.lhs, t.rhs) for a in walk(e)):
                     need(a[0] != "d" or by_what(*a[2:]) != ("pt", x), "a derivative by the variable")
                 need(here == (*(put(e, {("pt", x): by}) for e in (t.lhs, t.rhs)), t.rel), "not the instance")
                 return for_all(said, ("pt", x))
-
             case ("time reversal", before, t, tau, end):
                 need(not free(end), "the end depends on a variable")
                 need(("v", tau) not in free(before.lhs) | free(before.rhs), "the new time is in use")
@@ -834,72 +833,56 @@ class Step:
 
                 self.states(turned(before.lhs), turned(before.rhs), before.rel)
                 return for_all(said, ("v", t))
-
             case ("first term", body, k, low, high):
                 first, others = put(body, {("v", k): low}), over("sum", k, body, plus(low, 1), high)
                 self.states(over("sum", k, body, low, high), ("add", first, others))
                 return at_most(low, high)
-
             case ("last term", body, k, low, high):
                 last, others = put(body, {("v", k): plus(high, 1)}), over("sum", k, body, low, high)
                 self.states(over("sum", k, body, low, plus(high, 1)), ("add", others, last))
                 return at_most(plus(low, -1), high)
-
             case ("empty sum", body, k, low):
                 self.states(over("sum", k, body, low, plus(low, -1)), ZERO)
                 return []
-
             case ("induction", base, step, n, low, left, right):
                 need(("v", n) not in free(low), "the base depends on the variable")
                 self.states(left, right)
                 base.states(*(put(e, {("v", n): low}) for e in (left, right)))
                 step.states(*(("add", put(e, {("v", n): plus(("v", n), 1)}), minus(e)) for e in (left, right)))
                 return [*base.hyps, *for_steps(step.hyps, n, low, None), *at_most(low, ("v", n))]
-
             case ("exponential", t):
                 need((t.lhs, t.rhs) == (("log", self.lhs), ("log", self.rhs)), "not about the logarithms of the sides")
                 need(self.rel == t.rel == "=", "the relation must be =")
                 return said
-
             case ("path marginal", (_, law, _, m, _, x0, last) as chain, k, y, h, w):
                 need(y != x0, "the variable is the start of the paths")
                 need(("path", w) not in free(h), "h depends on the path")
-                mean = over("int", y, ("mul", density(m, k, y, x0), h))
+                mean = over("int", y, ("mul", fld(m, k, y, x0), h))
                 self.states(over("path", w, put(h, {("pt", y): ("at", w, k)}), law), mean)
                 return [chain, *at_most(ONE, k), *at_most(k, last), *both]
-
             case ("path posterior", (_, law, _, _, r, x0, last) as chain, k, y, h, w):
                 need(y != x0, "the variable is the start of the paths")
                 bound, now = {(SORT[a[1]], a[2]) for a in walk(h) if a[0] == "bind"}, ("at", w, k)
                 elsewhere = h if bound & free(now) else replace(h, now, ("pt", y))
                 need(("path", w) not in free(elsewhere), "h depends on the path elsewhere")
-                mean = over("path", w, over("int", y, ("mul", density(r, k, y, now, x0), h)), law)
+                mean = over("path", w, over("int", y, ("mul", fld(r, k, y, now, x0), h)), law)
                 self.states(over("path", w, put(h, {("pt", y): ("at", w, plus(k, -1))}), law), mean)
                 return [chain, *at_most(TWO, k), *at_most(k, last), *both]
-
             case ("chain start", (_, _, q, m, _, x0, _) as chain, x):
-                self.states(density(q, ONE, x, x0), density(m, ONE, x, x0))
+                self.states(fld(q, ONE, x, x0), fld(m, ONE, x, x0))
                 return [chain]
-
             case ("chain Bayes", (_, _, q, m, r, x0, last) as chain, k, y, x):
                 need(len({x, y, x0}) == 3, "the points must be different variables")
-                joint = density(q, k, x, y), density(m, plus(k, -1), y, x0)
-                self.states(density(r, k, y, x, x0), ("mul", *joint, ("pow", density(m, k, x, x0), -1)))
+                joint = fld(q, k, x, y), fld(m, plus(k, -1), y, x0)
+                self.states(fld(r, k, y, x, x0), ("mul", *joint, ("pow", fld(m, k, x, x0), -1)))
                 return [chain, ("nonzero", m), *at_most(TWO, k), *at_most(k, last)]
-
             case ("fundamental theorem", of, t, low, high):
                 before, after = (put(of, {("v", t): end}) for end in (low, high))
                 self.states(over("time", t, ("d", of, t, None), low, high), ("add", after, minus(before)))
                 return both[:1]
-
             case ("Dynkin", ito, phi, x, t, p, drift, noise, i, dx):
-                f, dt, dw, j = (
-                    at_parameters(phi, [("pt", x)]),
-                    ("field", "dt", (), ()),
-                    ("field", "dw", (), (i,)),
-                    i + "'",
-                )
-                move = {k: ("field", dx, (("pt", x), ("sc", ("v", t))), (k,)) for k in (i, j)}
+                f, dt, dw, j = fld(phi, x), fld("dt"), fld("dw", on=(i,)), i + "'"
+                move = {k: fld(dx, x, ("v", t), on=(k,)) for k in (i, j)}
                 second = over("con", j, ("mul", ("d", ("d", f, x, i), x, j), move[i], move[j]))
                 half = ("mul", ("num", ("q", 1, 2)), over("con", i, second))
                 expansion = ("add", over("con", i, ("mul", ("d", f, x, i), move[i])), half)
@@ -908,21 +891,19 @@ class Step:
                 self.states(("d", over("int", x, ("mul", f, p)), t, None), over("int", x, ("mul", p, drift)))
                 hyps = [("law", x, t, p, dx), ("square integrable", noise, i), ("test function", phi)]
                 return [*for_all(said, ("pt", x), ("v", t)), *hyps, ("converges", self.lhs[1]), both[1]]
-
             case ("fundamental lemma", t, phi, x, left, right):
                 self.states(left, right)
-                t.states(*(over("int", x, ("mul", at_parameters(phi, [("pt", x)]), e)) for e in (left, right)))
+                t.states(*(over("int", x, ("mul", fld(phi, x), e)) for e in (left, right)))
                 need(phi not in reached(("add", left, right), where), "a side depends on the test function")
                 bodies = [h[4] for h in said if h[0] in GRAMMAR["D"]]
                 need(not any(phi in reached(e, where) for e in bodies), "something is defined by the test function")
                 hyps = [h for h in for_all(said, ("pt", x)) if h != ("test function", phi)]
                 hyps = [("for every test function", phi, h) if thaw(phi) in thaw(h) else h for h in hyps]
                 return [*hyps, ("continuous", self.lhs), ("continuous", self.rhs)]
-
             case ("uniqueness", first, second, name, params, by):
                 need(self.lhs[:2] == ("field", name), "the left-hand side isn't the field at its parameters")
                 slots = slots_of(params, self.lhs[2])
-                self.states(at_parameters(name, slots), by)
+                self.states(fld(name, *slots), by)
                 need(len(set(slots)) == len(slots) and free(by) <= set(slots), "the solution has other variables")
 
                 def instead(e: Tree) -> Tree:
@@ -956,15 +937,6 @@ def close(e: Tree, hyps: list[Tree]) -> list[Tree]:
         case ("bind", kind, x, *_):
             return for_all(out, (SORT[kind], x))
     return out
-
-
-def at_parameters(n: str, slots: list[Var]) -> Tree:
-    return ("field", n, tuple(("sc", v) if v[0] == "v" else v for v in slots), ())
-
-
-def density(name: str, k: Tree, *points: Any) -> Tree:
-    """A density of a chain, at variables or other points."""
-    return ("field", name, (("sc", k), *(("pt", a) if isinstance(a, str) else a for a in points)), ())
 
 
 # ---------------------------------------------------------------------------------------------------- certificates
