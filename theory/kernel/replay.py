@@ -25,7 +25,7 @@ draws are new in each run, so that no certificate can be made to fit them.
 
 Roots.  P ≡ 3 mod 4, so of ±a one is a square, and the root of a square that is itself a square is multiplicative: it plays
 the positive root.  P ≡ −1 modulo 8·3·5·…·47 makes all positive rationals of small factors squares.  What is declared
-positive is drawn as a square; for other radicands (1 − β) all is drawn again until every factor is one.
+positive is drawn as a square; what other radicands (1 − β) depend on is drawn again until every factor is one.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ GRAMMAR = {  # what follows a tag: S, A, E; N name, Z whole number; a, n, d list
     "A": {"pt": "N", "at": "NS", "along": "NS", "sc": "S"},
     "E": {"num": "S", "field": "Nan", "add": "E+", "mul": "E+", "pow": "EZ", "log": "E", "d": "EN?", "bind": "NN**E"},
     "D": {"where": "NnnE", "where log": "NnnE"},
-    "C": {"chain": "NNNNNS"},
+    "C": {"chain": "NNNNNS", "range": "SS"},
 }
 LISTS = {"a": "A", "n": "N", "d": "D"}
 SORT = {"con": "i", "int": "pt", "path": "path", "sum": "v", "prod": "v", "time": "v"}  # what a binder binds
@@ -194,9 +194,10 @@ class Reader:
     def hypothesis(self, h: Any) -> None:
         """Read what others depend on; all the rest of a hypothesis is compared with what it must be."""
         need(isinstance(h, tuple) and bool(h), "something is no hypothesis", h)
-        if h[0] in ("where", "where log", "chain"):
-            self.read("C" if h[0] == "chain" else "D", h)
-        elif h[0] == "for every test function":
+        for kind in ("D", "C"):
+            if h[0] in GRAMMAR[kind]:
+                self.read(kind, h)
+        if h[0] == "for every test function":
             self.hypothesis(h[-1])
 
 
@@ -672,17 +673,6 @@ def at_most(u: Tree, v: Tree) -> list[Tree]:
     return [("range", u, v)] if gap is None else []
 
 
-def at_end(h: Tree, k: str, low: Tree, high: Tree | None) -> list[Tree]:
-    """The range h for every k from low to high (null: on and on), from its worse end."""
-    _, u, v = h
-    gap = difference(v, u)
-    grows = number(difference(put(gap, {("v", k): plus(("v", k), 1)}), gap))
-    if grows is None or (grows < 0 and high is None):
-        raise Bad(f"{thaw(h)} isn't affine, or falls without end, in {k}")
-    end = low if grows >= 0 or high is None else high
-    return at_most(put(u, {("v", k): end}), put(v, {("v", k): end}))
-
-
 def held(h: Tree) -> frozenset[Var]:
     """The variables that a hypothesis shares with the statement.  All others hold for every value of their own."""
     if h[0] == "chain":
@@ -699,10 +689,18 @@ def for_all(hyps: Iterable[Tree], *variables: Var) -> list[Tree]:
 
 
 def for_steps(hyps: Iterable[Tree], k: str, low: Tree, high: Tree | None) -> list[Tree]:
-    """The hypotheses for every step k from low to high."""
-    out: list[Tree] = []
+    """The hypotheses for every step k from low to high (null: on and on): of each range, the worse end."""
+    out, var = list[Tree](), ("v", k)
     for h in hyps:
-        out += at_end(h, k, low, high) if h[0] == "range" and ("v", k) in held(h) else for_all([h], ("v", k))
+        if h[0] != "range" or var not in held(h):
+            out += for_all([h], var)
+            continue
+        gap = difference(h[2], h[1])
+        grows = number(difference(put(gap, {var: plus(var, 1)}), gap))
+        end = low if grows is None or grows >= 0 else high
+        if grows is None or end is None:
+            raise Bad(f"{thaw(h)} isn't affine, or falls without end, in {k}")
+        out += at_most(*(put(side, {var: end}) for side in h[1:]))
     return out
 
 
