@@ -20,7 +20,9 @@ from concordant.proofs_tests import tamper
 from concordant.proofs_tests.tests.certificates import TRUE
 from concordant.proofs_tests.tests.false_certificates import FALSE
 from concordant.proofs_tests.tests.trees import cert, line, num
+from concordant.theory.derivation import derive, slugs
 from concordant.theory.kernel import replay
+from concordant.theory.kernel.certificate import certificate, text
 
 SOURCE = Path(replay.__file__)
 
@@ -49,6 +51,35 @@ def test_no_altered_certificate_passes(name: str) -> None:
     outcome = tamper.tamper(TRUE[name])
     assert outcome.tried > 50
     assert outcome.survivors == []
+
+
+def real(slug: str) -> list[Any]:
+    """The certificates of a derivation."""
+    made = derive(slug)
+    return [json.loads(text(certificate(slug, th))) for th in made.theorems] if made else []
+
+
+@pytest.mark.parametrize("slug", slugs())
+def test_real_certificates_are_accepted(slug: str) -> None:
+    for one in real(slug):
+        assert len(replay.check(one)) == len(one["steps"])
+
+
+EVERY = 60
+
+
+@pytest.mark.parametrize("slug", slugs())
+def test_no_real_certificate_passes_altered(slug: str) -> None:
+    """One alteration in so many; all of them in the slow test."""
+    for one in real(slug):
+        assert tamper.tamper(one, EVERY).survivors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", slugs())
+def test_no_real_certificate_passes_altered_in_any_way(slug: str) -> None:
+    for one in real(slug):
+        assert tamper.tamper(one).survivors == []
 
 
 def test_what_is_harmless() -> None:
