@@ -141,7 +141,8 @@ SIDES: list[Any] = [
 FIELDS: list[dict[str, Any]] = [
     {"rule": "magic"}, {"rule": 1}, {"rel": "<"}, {"rel": None}, {"premises": [0]}, {"premises": [-1]}, {"premises": [True]}, {"premises": None},
     {"hyps": None}, {"hyps": [1]}, {"hyps": [[]]}, {"hyps": ["x"]}, {"hyps": [["positive", "a"], ["positive", "a"]]}, {"hyps": [["where", "p"]]},
-    {"hyps": [["positive", "b"], ["positive", "a"]]}, {"hyps": [["chain"]]}, {"hyps": [["for every test function", 1]]}, {"params": None}, {"params": {}},
+    {"hyps": [["positive", "b"], ["positive", "a"]]}, {"hyps": [["chain"]]}, {"hyps": [["range", ["q", 0, 1]]]},
+    {"hyps": [["range", ["q", 0, 1], ["bind", "con", "i", None, None, num(1)]]]}, {"hyps": [["for every test function", 1]]}, {"params": None}, {"params": {}},
     {"params": {**GOOD["steps"][0]["params"], "ito": 1}}, {"params": {**GOOD["steps"][0]["params"], "ito": None}},
     {"params": {**GOOD["steps"][0]["params"], "more": 1}}, {"params": {**GOOD["steps"][0]["params"], "normalised": ["p"]}},
     {"params": {**GOOD["steps"][0]["params"], "normalised": "p"}}, {"params": {**GOOD["steps"][0]["params"], "definitions": [["where", "@", [], [], num(1)]]}},

@@ -443,9 +443,8 @@ class Model:
             case ("log", a):
                 return self.log(a, env) % self.modulus
             case ("d", a, x, i):
-                return self(
-                    diff(a, by_what(x, i), env["i", i] if i is not None else 0, self.dim, self.rules.leave), env
-                )
+                by = by_what(x, i), env["i", i] if i is not None else 0
+                return self(diff(a, *by, self.dim, self.rules.leave), env)
         _, kind, x, _, _, a = e
         values = [(w, self(a, {**env, (SORT[kind], x): at})) for w, at in self.places(e, env)]
         if kind == "prod":
@@ -622,9 +621,6 @@ def vanishes(e: Tree, rules: Rules) -> bool:
 class Formal(Model):
     """Scalars compared by their values, roots being known by their radicands only: for shapes that substitution made."""
 
-    def __init__(self) -> None:
-        super().__init__(Rules(), secrets.randbelow(P), 1)
-
     def root(self, a: Tree, env: Env) -> int:
         return self.draw("root", self(a, env))
 
@@ -650,7 +646,7 @@ class Formal(Model):
         return tuple(self.shape(a, env, depth) if isinstance(a, tuple) else a for a in e)
 
 
-FORMAL = Formal()
+FORMAL = Formal(Rules(), secrets.randbelow(P), 1)
 
 
 def same(a: Tree, b: Tree) -> bool:
@@ -909,7 +905,7 @@ class Step:
                         return put(by, {v: a[1] if a[0] == "sc" else a for v, a in zip(slots, e[2], strict=True)})
                     return rebuild(e, instead)
 
-                first.states(first.lhs, first.rhs)
+                need(first.rel == "=", "the relation must be =")
                 second.states(instead(first.lhs), instead(first.rhs))
                 hyps = [("unique", first.lhs, first.rhs, name), ("given", "equal at one time", self.lhs, "=", by)]
                 return [*for_all(said, *slots), *hyps]
