@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest.mock import patch
 
 from concordant.theory.kernel import replay
 
@@ -119,20 +122,28 @@ def anything(v: Any) -> Altered:
                 yield from ((label, [*parts[:k], new, *parts[k + 1 :]]) for label, new in anything(part))
 
 
-def in_order(hyps: list[Any]) -> list[Any]:
-    """Hypotheses as the format wants them, so that it isn't their order that is refused."""
-    return sorted(hyps, key=lambda h: json.dumps(h, ensure_ascii=False))
+def text(h: Any) -> str:
+    return json.dumps(h, ensure_ascii=False)
 
 
 def step(s: Any, k: int) -> Altered:
     """Step number k with one thing changed."""
     hyps, premises = s["hyps"], s["premises"]
+    order = [text(h) for h in hyps]
+
+    def with_one(new: Any, without: int | None = None) -> Any:
+        """Another hypothesis in its place, so that it isn't the order that is refused."""
+        out, at = list(hyps), bisect(order, text(new))
+        out.insert(at, new)
+        if without is not None:
+            del out[without + (at <= without)]
+        return s | {"hyps": out}
+
     for n, h in enumerate(hyps):
-        rest = hyps[:n] + hyps[n + 1 :]
-        yield f"hypothesis {n} dropped", s | {"hyps": rest}
-        yield from ((f"hypothesis {n}: {label}", s | {"hyps": in_order([*rest, new])}) for label, new in anything(h))
+        yield f"hypothesis {n} dropped", s | {"hyps": hyps[:n] + hyps[n + 1 :]}
+        yield from ((f"hypothesis {n}: {label}", with_one(new, n)) for label, new in anything(h))
     for h in (["positive", "~"], ["given", "~", TWO, "=", TWO]):
-        yield "hypothesis added", s | {"hyps": in_order([*hyps, h])}
+        yield "hypothesis added", with_one(h)
     for n, j in enumerate(premises):
         yield f"premise {n} dropped", s | {"premises": premises[:n] + premises[n + 1 :]}
         for other in {j - 1, j + 1, k} - {j}:
@@ -154,20 +165,20 @@ def step(s: Any, k: int) -> Altered:
     yield from ((f"is a {rule}", s | {"rule": rule}) for rule in replay.RULES if rule != s["rule"])
 
 
-def alterations(cert: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The certificate with one thing changed, in every way, and what was."""
+def alterations(cert: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """The certificate with one thing changed, in every way: at which step (−1: of the whole), what was, and the certificate."""
     steps = cert["steps"]
     for k, s in enumerate(steps):
         for label, new in step(s, k):
-            yield f"step {k} ({s['rule']}): {label}", cert | {"steps": [*steps[:k], new, *steps[k + 1 :]]}
+            yield k, f"step {k} ({s['rule']}): {label}", cert | {"steps": [*steps[:k], new, *steps[k + 1 :]]}
     for kind in ("constants", "functions"):
         for name, said in cert[kind].items():
             rest = {n: a for n, a in cert[kind].items() if n != name}
-            yield f"{name} not declared", cert | {kind: rest}
+            yield -1, f"{name} not declared", cert | {kind: rest}
             for a in said:
-                yield f"{name} not {a}", cert | {kind: rest | {name: [b for b in said if b != a]}}
-    yield "format", cert | {"format": 2}
-    yield "last step removed", cert | {"steps": steps[:-1]}
+                yield -1, f"{name} not {a}", cert | {kind: rest | {name: [b for b in said if b != a]}}
+    yield -1, "format", cert | {"format": 2}
+    yield -1, "last step removed", cert | {"steps": steps[:-1]}
 
 
 def harmless(original: dict[str, Any], altered: dict[str, Any]) -> bool:
@@ -210,18 +221,72 @@ def same_hypothesis(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def survivors(cert: dict[str, Any], every: int = 1) -> tuple[int, list[str]]:
-    """How many alterations were tried (every so manieth), and those that replay accepts though they aren't harmless."""
-    found, total = [], 0
-    for label, altered in itertools.islice(alterations(copy.deepcopy(cert)), 0, None, every):
-        total += 1
-        if holds(altered) and not harmless(cert, altered):
-            found.append(label)
-    return total, found
+@dataclass
+class Outcome:
+    """How many alterations were tried, how many of them are harmless, and those that replay accepts though they aren't."""
+
+    tried: int = 0
+    harmless: int = 0
+    survivors: list[str] = field(default_factory=list)
+
+
+def tamper(cert: dict[str, Any], every: int = 1) -> Outcome:
+    """Alter the certificate in every way (every so manieth), and see what replay says.
+
+    The altered step alone is checked first, after what stands before it: what is refused there is refused in the whole, as
+    that knows more definitions and refuses more.  A line that held isn't evaluated again for other hypotheses.
+    """
+    out, cert = Outcome(), copy.deepcopy(cert)
+    places = list(prefixes(cert))
+    with patch.object(replay, "vanishes", remembering(replay.vanishes)):
+        for k, label, altered in itertools.islice(alterations(cert), 0, None, every):
+            out.tried += 1
+            if (k < 0 or step_holds(*places[k], altered["steps"][k])) and holds(altered):
+                if harmless(cert, altered):
+                    out.harmless += 1
+                else:
+                    out.survivors.append(label)
+    return out
+
+
+def remembering(vanishes: Callable[[Any, replay.Rules], bool]) -> Callable[[Any, replay.Rules], bool]:
+    """The same, with what vanished remembered."""
+    known: set[Any] = set()
+
+    def remembered(e: Any, rules: replay.Rules) -> bool:
+        key = e, tuple(rules.where.items()), rules.normalised, rules.ito, rules.leave, rules.positive
+        if key not in known and vanishes(e, rules):
+            known.add(key)
+        return key in known
+
+    return remembered
+
+
+def prefixes(cert: dict[str, Any]) -> Iterator[tuple[replay.Reader, list[replay.Step]]]:
+    """For each step, what was read before it."""
+    reader, steps = replay.Reader(), list[replay.Step]()
+    reader.declare("c", cert["constants"], ["positive", "real", "integer"])
+    reader.declare("f", cert["functions"], ["positive", "real"])
+    for s in cert["steps"]:
+        yield again(reader), list(steps)
+        steps.append(replay.read_step(reader, s, steps))
+
+
+def again(reader: replay.Reader) -> replay.Reader:
+    return replace(reader, shapes=dict(reader.shapes), where=dict(reader.where), chains=dict(reader.chains))
+
+
+def step_holds(reader: replay.Reader, before: list[replay.Step], s: Any) -> bool:
+    """Whether replay accepts a step after these."""
+    try:
+        replay.verify(replay.read_step(again(reader), s, before))
+    except Exception:  # what breaks it is malformed
+        return False
+    return True
 
 
 def holds(cert: dict[str, Any]) -> bool:
-    """Whether replay accepts it."""
+    """Whether replay accepts a certificate."""
     try:
         replay.check(cert)
     except replay.Bad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import permutations
 
 from concordant.proofs_tests.tests.trees import (
@@ -194,50 +195,98 @@ for low, left in ((q(2), []), (v("a"), [["range", q(1), v("a")]])):
         ),
     )
 RATIO = mul(fld("g", "x", "y"), power(fld("h", "y"), -1))
-AVERAGE = integral("y", mul(fld("h", "y"), HOLE))
-MEAN, LOGS = integral("y", mul(fld("h", "y"), RATIO)), integral("y", mul(fld("h", "y"), log(RATIO)))
+WEIGHT = fld("h", "y")
+AVERAGE = integral("y", mul(WEIGHT, HOLE))
+MEAN, LOGS = integral("y", mul(WEIGHT, RATIO)), integral("y", mul(WEIGHT, log(RATIO)))
+MEAN_IS = where("e", "x", MEAN)
+MEAN_STEP = step("definition", fld("e", "x"), MEAN, [MEAN_IS], definition=MEAN_IS)
 JENSEN = [
-    ["where", "e", ["x"], [], MEAN],
-    converges(MEAN),
+    MEAN_IS,
     converges(LOGS),
+    ["positive", "e"],
     ["positive", "g"],
     ["positive", "h"],
     ["nonzero", "h"],
-    ["probability", fld("h", "y"), "y"],
+    ["probability", WEIGHT, "y"],
 ]
-TRUE["Jensen, integral"] = cert(
-    step("Jensen", log(fld("e", "x")), LOGS, JENSEN, rel=">=", context=AVERAGE, ratio=RATIO, name=fld("e", "x"))
-)
-TRUE["Jensen, path"] = cert(
+JENSEN_STEP = step("Jensen", log(fld("e", "x")), LOGS, JENSEN, [0], ">=", context=AVERAGE, ratio=RATIO)
+TRUE["definition, Jensen"] = cert(MEAN_STEP, JENSEN_STEP)
+TRUE["Jensen, a number"] = cert(
+    step("given", num(1), MEAN, [["given", "mass", num(1), "=", MEAN]], label="mass"),
     step(
-        "Jensen",
-        log(fld("e")),
-        path("w", log(fld("g", ["at", "w", q(1)]))),
-        [
-            ["where", "e", [], [], path("w", fld("g", ["at", "w", q(1)]))],
-            converges(path("w", fld("g", ["at", "w", q(1)]))),
-            converges(path("w", log(fld("g", ["at", "w", q(1)])))),
-            ["positive", "g"],
-        ],
-        rel=">=",
-        context=path("w", HOLE),
-        ratio=fld("g", ["at", "w", q(1)]),
-        name=fld("e"),
+        "Jensen", log(num(1)), LOGS, [*JENSEN[1:2], *JENSEN[3:], ["given", "mass", num(1), "=", MEAN]], [0], ">=",
+        context=AVERAGE, ratio=RATIO,
     ),
-    line(
-        add(log(fld("e")), num(1)),
-        add(path("w", log(fld("g", ["at", "w", q(1)]))), num(1)),
-        [
-            ["where", "e", [], [], path("w", fld("g", ["at", "w", q(1)]))],
-            converges(path("w", fld("g", ["at", "w", q(1)]))),
-            converges(path("w", log(fld("g", ["at", "w", q(1)])))),
-            ["positive", "g"],
-            ["positive", "e"],
-        ],
-        [0],
-        rel=">=",
+)  # fmt: skip
+JOINED = integral("y", mul(WEIGHT, fld("j", "y"), RATIO)), integral("y", mul(WEIGHT, fld("j", "y"), log(RATIO)))
+JOINED_IS = where("e", "x", JOINED[0])
+TRUE["Jensen, two weights"] = cert(
+    step("definition", fld("e", "x"), JOINED[0], [JOINED_IS], definition=JOINED_IS),
+    step(
+        "Jensen", log(fld("e", "x")), JOINED[1],
+        [JOINED_IS, converges(JOINED[1]), *JENSEN[2:6], ["probability", mul(WEIGHT, fld("j", "y")), "y"]],
+        [0], ">=", context=integral("y", mul(WEIGHT, fld("j", "y"), HOLE)), ratio=RATIO,
     ),
+)  # fmt: skip
+ALONG_PATH = path("w", fld("g", ["at", "w", q(1)])), path("w", log(fld("g", ["at", "w", q(1)])))
+PATH_IS = where("e", "", ALONG_PATH[0])
+PATH_HYPS = [PATH_IS, converges(ALONG_PATH[1]), ["positive", "g"], ["positive", "e"]]
+TRUE["Jensen, path"] = cert(
+    step("definition", fld("e"), ALONG_PATH[0], [PATH_IS], definition=PATH_IS),
+    step(
+        "Jensen", log(fld("e")), ALONG_PATH[1], PATH_HYPS, [0], ">=", context=path("w", HOLE), ratio=fld("g", ["at", "w", q(1)])
+    ),
+    line(add(log(fld("e")), num(1)), add(ALONG_PATH[1], num(1)), PATH_HYPS, [1], rel=">="),
+)  # fmt: skip
+TIMED_IS = where("u", "x t", mul(num(["*", T, T]), fld("g", "x")))
+TRUE["definition at a time"] = cert(
+    step("definition", fld("u", "x", sc(T)), TIMED_IS[4], [TIMED_IS], definition=TIMED_IS),
+    line(dt(fld("u", "x", sc(T))), mul(num(["*", q(2), T]), fld("g", "x")), definitions=[TIMED_IS]),
 )
+ABOVE = ["given", "bound", fld("f", "x", "y"), ">=", fld("g", "x", "y")]
+BOUND = step("given", ABOVE[2], ABOVE[4], [ABOVE], rel=">=", label="bound")
+OVER_X = [integral("x", mul(mul(fld("h", "x"), power(fld("j", "x"), 2)), e)) for e in (ABOVE[2], ABOVE[4])]
+AVERAGED = [ABOVE, ["positive", "h"], ["positive", "j"], converges(OVER_X[0]), converges(OVER_X[1])]
+TRUE["average"] = cert(
+    BOUND,
+    step("average", *OVER_X, AVERAGED, [0], ">=", weight=mul(fld("h", "x"), power(fld("j", "x"), 2)), x="x"),
+)
+FLOW = ["along", "z", ["+", c("a"), T]]
+MOVES = [
+    "given",
+    "field",
+    con("i", d(fld("v", "x", sc(T), on="i"), "y")),
+    "=",
+    mul(fld("f", "x", "y"), integral("u", fld("g", "x", "u"))),
+]
+AT_FLOW = con("i", d(fld("v", FLOW, sc(T), on="i"), "y")), mul(fld("f", FLOW, "y"), integral("u", fld("g", FLOW, "u")))
+TRUE["instance"] = cert(
+    step("given", MOVES[2], MOVES[4], [MOVES], label="field"),
+    step("instance", *AT_FLOW, [MOVES], [0], x="x", by=FLOW),
+    step("instance", *json.loads(json.dumps([MOVES[2], MOVES[4]]).replace('["pt", "x"]', '["pt", "z"]')), [MOVES], [0], x="x", by=["pt", "z"]),
+    a=REAL,
+)  # fmt: skip
+EQUATION = [
+    add(dt(fld("p", "x", sc(T))), dt(num(["*", T, ["f", "g", T]]))),
+    mul(num(["f", "g'", T]), fld("p", ["along", "z", T], sc(["*", q(2), T]))),
+]
+FORWARD = ["given", "forward", EQUATION[0], "=", EQUATION[1]]
+U_BACK = ["+", c("a"), ["*", q(-1), v("u")]]
+
+
+def du(e: J) -> J:
+    return ["d", e, "u", None]
+
+
+BACKWARD = [
+    add(neg(du(fld("p", "x", sc(U_BACK)))), neg(du(num(["*", U_BACK, ["f", "g", U_BACK]])))),
+    mul(num(["f", "g'", U_BACK]), fld("p", ["along", "z", U_BACK], sc(["*", q(2), U_BACK]))),
+]
+TRUE["time reversal"] = cert(
+    step("given", *EQUATION, [FORWARD], label="forward"),
+    step("time reversal", *BACKWARD, [FORWARD], [0], t="t", tau="u", end=c("a")),
+    a=REAL, functions={"g": REAL},
+)  # fmt: skip
 A, B = mul(fld("a"), fld("b")), mul(fld("b"), fld("a"))
 TRUE["exponential"] = cert(
     line(log(A), log(B), [["positive", "a"], ["positive", "b"]]),
@@ -276,6 +325,13 @@ TRUE["path posterior"] = cert(
 TRUE["chain start"] = cert(
     step("chain start", fld("q", sc(q(1)), "x", "z"), fld("m", sc(q(1)), "x", "z"), [CHAIN], chain=CHAIN, x="x"), L=DIM
 )
+BAYES = (
+    fld("r", sc(K), "y", "x", "z"),
+    mul(fld("q", sc(K), "x", "y"), fld("m", sc(ONE_LESS), "y", "z"), power(fld("m", sc(K), "x", "z"), -1)),
+)
+BAYES_HYPS = [CHAIN, ["nonzero", "m"], ["range", q(2), K], ["range", K, c("L")]]
+BAYES_STEP = step("chain Bayes", *BAYES, BAYES_HYPS, chain=CHAIN, k=K, y="y", x="x")
+TRUE["chain Bayes"] = cert(BAYES_STEP, L=DIM)
 U = mul(fld("u", sc(T)), num(["f", "alpha", T]))
 TRUE["fundamental theorem"] = cert(
     step(
@@ -371,9 +427,8 @@ TRUE["roots"] = cert(
     line(num(root(q(18, 35))), num(["*", q(3), root(q(2)), root(q(1, 35))])),
     a=POSITIVE, b=POSITIVE, beta=REAL,
 )  # fmt: skip
-TRUE["exponentials and logs"] = cert(
-    line(num(["*", ["^", ["exp", ["*", q(1, 2), ["+", T, c("a")]]], q(2)], ["exp", ["*", q(-1), T]]]), num(["exp", c("a")])),
-    line(log(num(["*", q(6), ["^", c("a"), q(2)], ["exp", T]])), add(log(num(q(2))), log(num(q(3))), mul(num(2), log(num(c("a")))), num(T))),
+TRUE["logs"] = cert(
+    line(log(num(["*", q(2, 3), ["^", c("a"), q(2)], ["pi"]])), add(log(num(q(2))), neg(log(num(q(3)))), mul(num(2), log(num(c("a")))), log(num(["pi"])))),
     line(log(over("prod", "k", q(1), N, mul(num(2), F))), over("sum", "k", q(1), N, add(log(num(2)), log(F))), [["positive", "f"]]),
     a=POSITIVE,
 )  # fmt: skip

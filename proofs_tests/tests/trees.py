@@ -89,7 +89,10 @@ def where(name: str, params: str, body: J, on: str = "") -> J:
     return ["where", name, params.split(), list(on), body]
 
 
-def step(rule: str, lhs: J, rhs: J, hyps: J = (), premises: J = (), rel: str = "=", **params: J) -> J:
+def step(rule: str, *said: J, premises: J = (), rel: str = "=", **params: J) -> J:
+    """A step of lhs, rhs, and as far as they are given hypotheses, premises and relation."""
+    every: list[J] = [*said, *[(), premises, rel][len(said) - 2 :]]
+    lhs, rhs, hyps, premises, rel = every
     distinct = {json.dumps(h, ensure_ascii=False): h for h in hyps}
     ordered = [distinct[k] for k in sorted(distinct)]
     return {

@@ -68,6 +68,7 @@ from concordant.theory.kernel.terms import (
     lift,
     log,
     scalar,
+    time,
     total,
     vector,
 )
@@ -184,9 +185,24 @@ def _lemma_given() -> object:
     return for_every_test_function(only, "φ", x, p(x), h(x))
 
 
-@trap("a statement at a point, under its own derivative", says="differentiate by")
+@trap("a statement at a point, under its own derivative", says="a derivative is taken by it")
 def _instance() -> object:
     return instance(given("at x", D(h(x), x, i), s(x).at(i)), x, Along("z", t))
+
+
+@trap("a curve put under a derivative by its own time", says="captured by the derivative")
+def _curve_captured() -> object:
+    return instance(given("at x", d_dt(h(x, t), t), p(x)), x, Along("z", t))
+
+
+@trap("a point put under a derivative by itself", says="captured by the derivative")
+def _point_captured() -> object:
+    return instance(given("for x and y", D(h(x, y), y, i), D(p(y), y, i)), x, y)
+
+
+@trap("a reversal about an end that moves", says="end of time moves")
+def _moving_end() -> object:
+    return reversed_time(given("forward", d_dt(p(x, t), t), h(x, t)), t, tau, time("s"))
 
 
 refused(

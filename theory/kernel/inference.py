@@ -32,6 +32,7 @@ from concordant.theory.kernel.terms import (
     lift,
     names,
     rebuild,
+    scalar_variables,
     substitute,
 )
 
@@ -56,6 +57,7 @@ def induction(n: Step, low: Any, left: Any, right: Any, base: Theorem, step_: Th
         raise Refused("induction: the base is not A(low) = B(low)")
     if (step_.lhs, step_.rel, step_.rhs) != (at(a, n + 1) - a, "=", at(b, n + 1) - b):
         raise Refused("induction: the step is not A(n+1) - A(n) = B(n+1) - B(n)")
+    h.not_shared(base.hyps | step_.hyps, n, kinds=("chain",))
     hyps = {g for one in step_.hyps for g in h.range_at_ends(one, n, low, None)} | base.hyps | h.ranges((low, n))
     return make_theorem("induction", a, "=", b, hyps, (base, step_), {"n": n, "low": low, "left": a, "right": b})
 
@@ -127,8 +129,9 @@ def reversed_time(th: Theorem, t: Time, tau: Time, end: Any) -> Theorem:
                 raise Refused(f"{var} is bound")
         return rebuild(e, put)
 
-    if tau in free(th.lhs) | free(th.rhs) or any(g[0] == "range" and t in (g[2] - g[1]).free_symbols for g in th.hyps):
-        raise Refused(f"{tau} is in use, or a range mentions {t}")
+    h.not_shared(th.hyps, t, tau)
+    if tau in free(th.lhs) | free(th.rhs) or scalar_variables(end):
+        raise Refused(f"{tau} is in use, or the end of time moves")
     return make_theorem(
         "time reversal", put(th.lhs), th.rel, put(th.rhs), th.hyps, (th,), {"t": t, "tau": tau, "end": end}
     )
