@@ -398,7 +398,7 @@ TRUE["uniqueness"] = cert(
         "uniqueness",
         RHO,
         BY,
-        [*HEAT_GIVEN, ["unique", *HEAT[0], "rho"], ["given", "equal at one time", RHO, "=", BY]],
+        [*HEAT_GIVEN, ["unique", *HEAT[0], "rho"], ["equal at one time", RHO, BY]],
         [0, 1],
         name="rho",
         params=["x", "t"],

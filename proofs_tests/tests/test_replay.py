@@ -18,7 +18,7 @@ import pytest
 
 from concordant.proofs_tests import tamper
 from concordant.proofs_tests.tests.certificates import TRUE
-from concordant.proofs_tests.tests.false_certificates import FALSE
+from concordant.proofs_tests.tests.false_inferences import FALSE
 from concordant.proofs_tests.tests.trees import cert, line, num
 from concordant.theory.derivation import derive, slugs
 from concordant.theory.kernel import replay
