@@ -66,7 +66,7 @@ def test_verify_a_table_of_ones_own(tmp_path: Path) -> None:
                 entry.pop("seconds")
     assert ledgers[0] == ledgers[1]
     claim = ledgers[0]["claims"][0]
-    assert claim["status"] == "evaluated"
+    assert claim["status"] == "derived"
     assert claim["mutants"]["refuted"] == claim["mutants"]["total"] > 0
     assert {entry["target"] for entry in claim["agreements"]} == {"mine.csv"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "b.json", "mine.csv"]

@@ -85,7 +85,7 @@ def test_figures_of_a_page_are_the_ledgers(book: Book) -> None:
 
 
 def test_a_derivation_is_laid_out_line_by_line(derived: Book) -> None:
-    page = claim.page(derived, derived.claims["tweedie"])
+    page = later.restore(claim.page(derived, derived.claims["tweedie"]))
     for number, line in enumerate(SAMPLE.lines, 1):
         assert f'<li id="line-{number}">' in page
         assert maths.text(line.reason) in page

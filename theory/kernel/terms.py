@@ -393,11 +393,13 @@ def substitute(e: Expr, m: dict[Any, Any]) -> Expr:
         case Field(name, args, comps):
             return Field(name, tuple(put_arg(a, m) for a in args), tuple(m.get(i, i) for i in comps))
         case D(body, by, i):
-            if by in m:
-                raise Refused(f"can't put {m[by]} for {by}: a derivative is taken by it")
-            if by in {v for k, value in m.items() if k in free(body) for v in _variables_of(value)}:
-                raise Refused(f"{by} would be captured by the derivative")
-            return D(substitute(body, m), by, m.get(i, i))
+            to = m.get(by, by)
+            if not isinstance(to, (Point, Time)):
+                raise Refused(f"can't put {to} for {by}: a derivative is taken by it")
+            coming = {v for k, value in m.items() if k != by and k in free(body) for v in _variables_of(value)}
+            if to in coming or (to != by and to in free(body)):
+                raise Refused(f"{to} would be captured by the derivative")
+            return D(substitute(body, m), to, m.get(i, i))
         case Bind(kind, var, body, low, high, law):
             low, high = (None if b is None else put_scalar(b, m) for b in (low, high))
             inner = {k: v for k, v in m.items() if k != var and k in free(body)}
