@@ -216,7 +216,8 @@ def losses_have_the_oracle_as_minimiser(case: Case) -> Iterator[Compare]:
                 want = (eta * size) ** 2 * mean(weights, delta.square().sum(-1))
                 yield Compare(rise, want, mean(weights, moved + base), at=f"t = {t:.4g}, {kind}")
                 across = ((optimum[kind] - y) * delta).sum(-1)
-                yield Compare(mean(weights, across), f64(0.0), mean(weights, across.abs()), at=f"t = {t:.4g}, {kind}")
+                terms = ((optimum[kind].abs() + y.abs()) * delta.abs()).sum(-1)
+                yield Compare(mean(weights, across), f64(0.0), mean(weights, terms), at=f"t = {t:.4g}, {kind}")
 
 
 @agreement(
