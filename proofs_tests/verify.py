@@ -95,13 +95,16 @@ def plan(request: Request) -> Plan:
     trial_targets = {name: target(name) for name in BREAK_TARGETS}
     trial_schedules = {name: schedule(name) for name in BREAK_SCHEDULES}
     tasks: list[Task | ProofTask] = [*proofs, *(Task(cell) for cell in chosen)]
+    tried: set[tuple[str, str]] = set()  # what several agreements share, the quick design tries once
     for one in agreements:
         if one.breaks:
             cell = break_cell(one, trial_targets, trial_schedules)
             count = len(one.breaks)
-            tasks += [
-                Task(cell, wrong) for wrong in ([request.seed % count] if request.design == "quick" else range(count))
-            ]
+            for wrong in [request.seed % count] if request.design == "quick" else range(count):
+                key = (one.breaks[wrong].name, one.breaks[wrong].description)
+                if request.design != "quick" or key not in tried:
+                    tasks.append(Task(cell, wrong))
+                tried.add(key)
     setting = Setting({**trial_targets, **targets}, {**trial_schedules, **schedules}, request.seed, dtype)
     return Plan(tasks, setting, possible, claims, notes)
 
