@@ -66,6 +66,7 @@ serve: $(READY) $(NPM) ## Look at the site while writing
 
 site-test: docs ## Look at the built site with a browser (needs Chromium)
 	CONCORDANT_SITE=site $(BIN)/python -m pytest -q -m site proofs_tests/tests/test_site.py
+	CONCORDANT_SITE=site $(BIN)/python -m pytest -q -m site proofs_tests/tests/test_playground.py
 
 clean: ## Remove all that was made
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
