@@ -12,14 +12,16 @@ A claim may say several things at once: then the function returns several theore
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from concordant import theory
 from concordant.theory.kernel.rules import Theorem
 
-#: The modules that hold derivations, in the order in which they use each other.
-MODULES = ("calculus", "divergences", "variational", "score", "sde", "flow", "unification", "solvers")
+#: Modules of `theory` that hold no derivations.
+_NOT_DERIVATIONS = {"derivation", "instances", "kernel", "registry"}
 
 Builder = Callable[[], Theorem | tuple[Theorem, ...]]
 _builders: dict[str, Builder] = {}
@@ -53,8 +55,9 @@ def derivation(slug: str, notation: Mapping[str, str] | None = None) -> Callable
 
 def slugs() -> list[str]:
     """The slugs of all claims that have a derivation."""
-    for name in MODULES:
-        importlib.import_module(f"concordant.theory.{name}")
+    for module in pkgutil.iter_modules(theory.__path__):
+        if module.name not in _NOT_DERIVATIONS:
+            importlib.import_module(f"{theory.__name__}.{module.name}")
     return list(_builders)
 
 

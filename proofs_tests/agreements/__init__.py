@@ -1,38 +1,11 @@
 """All agreements, a module a topic (two where one would be long).  Importing this package registers them in `AGREEMENTS`."""
 
-from concordant.proofs_tests.agreement import AGREEMENTS, Agreement
-from concordant.proofs_tests.agreements import (
-    bounds,
-    calculus,
-    divergences,
-    evidence,
-    flow,
-    kernels,
-    reversal,
-    score,
-    sde,
-    solvers,
-    statements,
-    unification,
-    variational,
-    velocities,
-)
+import importlib
+import pkgutil
 
-__all__ = [
-    "AGREEMENTS",
-    "Agreement",
-    "bounds",
-    "calculus",
-    "divergences",
-    "evidence",
-    "flow",
-    "kernels",
-    "reversal",
-    "score",
-    "sde",
-    "solvers",
-    "statements",
-    "unification",
-    "variational",
-    "velocities",
-]
+from concordant.proofs_tests.agreement import AGREEMENTS, Agreement
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["AGREEMENTS", "Agreement"]

@@ -4,13 +4,14 @@
 that the case makes; calling it gives all.  Fields are the implementation's wherever it has them.
 """
 
-from concordant.proofs_tests.witnesses import calculus, flow, score, sde, solvers, unification, variational
+import importlib
+import pkgutil
+
 from concordant.proofs_tests.witnesses.common import Factory, plain
 
-WITNESSES: dict[str, tuple[Factory, ...]] = {
-    slug: factories
-    for module in (calculus, variational, score, sde, flow, unification, solvers)
-    for slug, factories in module.WITNESSES.items()
-}
+WITNESSES: dict[str, tuple[Factory, ...]] = {}
+for _module in pkgutil.iter_modules(__path__):
+    if _module.name != "common":
+        WITNESSES |= importlib.import_module(f"{__name__}.{_module.name}").WITNESSES
 
 __all__ = ["WITNESSES", "Factory", "plain"]

@@ -43,8 +43,9 @@ Nature = Literal["claim", "definition", "rule", "assumed", "not checkable"]
 class Claim:
     """One statement.  What it earns, its status, is not here but in the ledger.
 
-    `statement` says it in words and plain symbols, `latex` the same for the page, with formulas between dollars, where no
-    derivation brings its own; `hypotheses` what it needs beyond the definitions of its symbols;
+    `slogan` says it in one plain line, `statement` in words and plain symbols, `latex` the same for the page, with formulas
+    between dollars; `hypotheses` what it needs beyond the definitions of its symbols, and `without`, as long, what breaks
+    without each;
     `uses` the slugs of the claims that it rests on; `nature` is "claim" unless it is not the kind of thing that can be
     shown: then `reason` says why.
     """
@@ -57,10 +58,12 @@ class Claim:
     section: str
     rows: tuple[str, ...]
     hypotheses: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     nature: Nature = "claim"
     reason: str = ""
     latex: str = ""
+    slogan: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def check() -> list[str]:
             elif row in covered:
                 wrong.append(f"row {row} is covered by {covered[row]} and {one.tag}")
             covered[row] = one.tag
+        if len(one.without) not in (0, len(one.hypotheses)):
+            wrong.append(f"{one.tag}: `without` says what breaks without each hypothesis, in their order")
         wrong += [f"{one.tag}: uses {slug!r}, which is not a claim" for slug in one.uses if slug not in known]
         if (one.nature == "claim") == bool(one.reason):
             wrong.append(f"{one.tag}: a reason is for what is not an ordinary claim, and must be given there")
