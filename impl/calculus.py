@@ -1,7 +1,7 @@
 """Differential equations and divergences, as all formulations use them.
 
-`solve` is the reference: scipy's eighth-order Runge-Kutta with error control.  `euler`, `heun` and `euler_maruyama` are the
-plain methods on a given grid of times.  `divergence` differentiates a field exactly, `hutchinson` estimates its trace.
+`solve` is the reference: scipy's eighth-order Runge-Kutta with error control.  `euler`, `heun` and `rk4` are the plain methods
+on a given grid of times, `picard` iterates the integral equation, and `variation_of_constants` solves what is linear in x.  `divergence` differentiates a field exactly, `hutchinson` estimates its trace.
 `pushed` changes variables by one small step of a flow; `ito` and `fokker_planck` are the two sides of stochastic calculus.
 
 A field is a function of points x (..., D) and one time t (a tensor of shape ()), with values of the shape of x.
@@ -62,6 +62,91 @@ def heun(field: Field, x: Tensor, times: Tensor) -> Tensor:
         slope = field(x, t)
         x = x + h * (slope + field(x + h * slope, s)) / 2
     return x
+
+
+def rk4(field: Field, x: Tensor, times: Tensor) -> Tensor:
+    """The classical Runge-Kutta method, slopes weighted (1, 2, 2, 1)/6.  Global order 4.  Kutta 1901; the book's A.1.4.
+
+    >>> rk4(lambda x, t: -x, torch.ones(1, dtype=torch.float64), torch.linspace(0, 1, 11, dtype=torch.float64))
+    tensor([0.3679], dtype=torch.float64)
+    """
+    for t, h in zip(times[:-1], times.diff(), strict=True):
+        first = field(x, t)
+        second = field(x + h / 2 * first, t + h / 2)
+        third = field(x + h / 2 * second, t + h / 2)
+        last = field(x + h * third, t + h)
+        x = x + h * (first + 2 * second + 2 * third + last) / 6
+    return x
+
+
+def gauss(start: Tensor, end: Tensor, nodes: int = 24) -> tuple[Tensor, Tensor]:
+    """Nodes and weights (nodes,) of the Gauss-Legendre rule from `start` to `end` (in float64).
+
+    >>> t, weights = gauss(torch.tensor(0.0), torch.tensor(2.0), 3)
+    >>> round(float((weights * t**5).sum()), 9)
+    10.666666667
+    """
+    node, weight = (torch.from_numpy(v) for v in np.polynomial.legendre.leggauss(nodes))
+    low, high = start.double(), end.double()
+    return (low + high) / 2 + (high - low) / 2 * node, (high - low) / 2 * weight
+
+
+def variation_of_constants(
+    alpha: Callable[[Tensor], Tensor],
+    rest: Callable[[Tensor], Tensor],
+    x: Tensor,
+    start: Tensor,
+    end: Tensor,
+    nodes: int = 24,
+) -> Tensor:
+    """x(end) for dx/dt = (α'/α) x + N(t), x(start) = x, where α(t) > 0 and `rest(t)` is N(t), of the shape of x:
+
+        x(end) = E(start → end) x + ∫ E(t → end) N(t) dt,   E(s → t) = exp ∫_s^t α'/α = α(t)/α(s).
+
+    With N(t) = N(x(t), t) along a solution it is the integral equation that exponential integrators start from.  The integral
+    is a Gauss-Legendre rule with that many nodes.  The book's (A.1.4).
+
+    >>> one = torch.ones(1, dtype=torch.float64)
+    >>> variation_of_constants(torch.exp, lambda t: one, 0 * one, torch.tensor(0.0), torch.tensor(1.0))
+    tensor([1.7183], dtype=torch.float64)
+    """
+    times, weights = gauss(start, end, nodes)
+    total = alpha(end) / alpha(start) * x
+    for t, weight in zip(times, weights, strict=True):
+        total = total + weight * alpha(end) / alpha(t) * rest(t)
+    return total
+
+
+def picard(
+    field: Field, x: Tensor, start: float, end: float, iterations: int, nodes: int = 24
+) -> tuple[Tensor, Tensor]:
+    """Picard's iterates x⁽ᵏ⁺¹⁾(t) = x + ∫_start^t field(x⁽ᵏ⁾(s), s) ds from the constant x⁽⁰⁾ = x.
+
+    Returns times (nodes,), the last of them `end`, and the iterates (iterations + 1, nodes, ..., D) at those times.  Integrals
+    are those of the polynomial through the nodes.  Raises `BadInput` for fewer than two nodes or less than one iteration.
+
+    >>> times, iterates = picard(lambda x, t: x, torch.ones(1, dtype=torch.float64), 0.0, 1.0, 3)
+    >>> [round(float(one[-1]), 6) for one in iterates]  # the sums of the exponential series
+    [1.0, 2.0, 2.5, 2.666667]
+    """
+    if nodes < 2:
+        raise BadInput(f"nodes must be at least 2: it is {nodes}")
+    if iterations < 1:
+        raise BadInput(f"iterations must be at least 1: it is {iterations}")
+    unit = -np.cos(np.linspace(0, np.pi, nodes + 1))  # Chebyshev's, both ends among them
+    rows = np.polynomial.chebyshev.chebvander(unit, nodes)
+    whole = [np.polynomial.chebyshev.chebint(row, lbnd=-1) for row in np.eye(nodes + 1)]
+    integrals = np.stack([np.polynomial.chebyshev.chebval(unit, row) for row in whole], 1) @ np.linalg.inv(rows)
+    half = (end - start) / 2
+    times = torch.from_numpy(start + half * (unit + 1)).to(x)
+    weights = half * torch.from_numpy(integrals).to(x)
+    path = x.expand(nodes + 1, *x.shape)
+    iterates = [path]
+    for _ in range(iterations):
+        slopes = torch.stack([field(point, t) for point, t in zip(path, times, strict=True)])
+        path = x + torch.tensordot(weights, slopes, 1)
+        iterates.append(path)
+    return times[1:], torch.stack(iterates)[:, 1:]
 
 
 METHODS: dict[str, Callable[[Field, Tensor, Tensor], Tensor]] = {"euler": euler, "heun": heun}
@@ -194,3 +279,25 @@ def log_density_along(
 
     state = solve(augmented, torch.cat([x, torch.zeros_like(x[..., :1])], -1), start, end, rtol, atol)
     return state[..., :-1], state[..., -1]
+
+
+def outflow(flux: Field, x: Tensor, t: Tensor, side: Tensor, nodes: int = 3) -> Tensor:
+    """What flows out of the cube of that side about x, per volume, of shape (...): the faces' fluxes, added and divided.
+
+    `flux` is p v.  As the side shrinks it tends to ∇·(p v), off by O(side²).  Faces are integrated over by the product of
+    Gauss-Legendre rules with that many nodes an axis, nodes^(D-1) points a face.  The book's B.2.1.
+
+    >>> outflow(lambda x, t: x**3, torch.tensor([1.0, 2.0]), torch.tensor(0.0), torch.tensor(0.1))
+    tensor(15.0050)
+    """
+    d = x.shape[-1]
+    node, weight = (v.to(x) for v in gauss(torch.tensor(-0.5), torch.tensor(0.5), nodes))
+    grid = torch.cartesian_prod(*[node] * (d - 1)).reshape(-1, d - 1) if d > 1 else x.new_zeros(1, 0)
+    weights = torch.cartesian_prod(*[weight] * (d - 1)).reshape(-1, d - 1).prod(-1) if d > 1 else x.new_ones(1)
+    total = x.new_zeros(x.shape[:-1])
+    for i in range(d):
+        for sign in (1, -1):
+            face = torch.cat([grid[:, :i], torch.full_like(weights, sign / 2).unsqueeze(-1), grid[:, i:]], -1)
+            through = flux(x.unsqueeze(-2) + side * face, t)[..., i]
+            total = total + sign * (weights * through).sum(-1) / side
+    return total

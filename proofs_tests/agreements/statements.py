@@ -71,6 +71,28 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "common-marginals": (2, "points"),
     "ddim-is-euler": (2, "line"),
     "loss-weights": (4, "points"),
+    "trajectories-do-not-meet": (1, "line"),
+    "integrating-factor": (3, "line"),
+    "variation-of-constants": (1, "line"),
+    "backward-integration": (1, "line"),
+    "euler-local-error": (1, "line"),
+    "heun-local-error": (1, "line"),
+    "runge-kutta-four": (3, "points"),
+    "log-density-after-a-step": (1, "deep"),
+    "brownian-increments": (5, "line"),
+    "euler-maruyama-step": (2, "line"),
+    "ito-isometry": (1, "line"),
+    "square-of-brownian-motion": (1, "line"),
+    "ito-product-rule": (1, "line"),
+    "linear-sde-solution": (3, "line"),
+    "two-time-covariance": (1, "line"),
+    "girsanov": (3, "points"),
+    "path-divergence": (2, "line"),
+    "paths-and-marginals": (1, "line"),
+    "likelihood-by-reweighting": (1, "deep"),
+    "gaussian-score": (1, "points"),
+    "exact-step-is-centred": (1, "line"),
+    "field-after-a-step-of-the-flow": (2, "deep"),
 }
 
 #: Few cells each: three targets, and three of the schedules, not the same for all statements.
@@ -81,7 +103,7 @@ TARGETS: dict[Where, tuple[str, ...]] = {
 }
 FIRST, OTHERS = ("vp-linear", "flow-matching", "ve"), ("edm", "vp-cosine", "sub-vp", "trigonometric")
 #: Statements of which nothing is left under a schedule without drift: 0 = 0.
-DRIFTING, WITHOUT_DRIFT = ("linear-sde-moments",), {"ve", "edm"}
+DRIFTING, WITHOUT_DRIFT = ("linear-sde-moments", "integrating-factor"), {"ve", "edm"}
 
 
 class WitnessFails(ValueError):

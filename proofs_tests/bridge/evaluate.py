@@ -377,7 +377,7 @@ class Evaluator:
             tails = [b.value.shape[-1:] if isinstance(b, PointBound) else torch.Size() for b in args]
             held = [(b.value, tail) for b, tail in zip(args, tails, strict=True)]
             batch = torch.broadcast_shapes(*(v.shape[: v.ndim - len(t)] for v, t in held if isinstance(v, Tensor)))
-            wide = [v.expand(*batch, *t) if isinstance(v, Tensor) else v for v, t in held]
+            wide = [v.expand((*batch, *t)) if isinstance(v, Tensor) else v for v, t in held]
             try:
                 return torch.as_tensor((given.log if isinstance(given, Logged) else given)(*wide), dtype=torch.float64)
             except LookupError as error:

@@ -93,6 +93,12 @@ class Rules(Mapping[str, Nodes]):
         return len(self.boxes)
 
 
+def _of_one_rank(values: list[Tensor]) -> list[Tensor]:
+    """The same values with as many axes each, so that those of indices and steps, put before them, stand in one place."""
+    rank = max(v.ndim for v in values)
+    return [v.reshape((1,) * (rank - v.ndim) + v.shape) for v in values]
+
+
 #: Index values tried for each free index.
 MOST_INDICES = 4
 
@@ -173,7 +179,7 @@ class Witness:
         """The values of expressions (or their sizes) at the witness, on one grid of free indices and steps."""
         variables = {v for e in many for v in evaluator.variables(e)}
         of = evaluator.size if sizes else evaluator.value
-        rows = [[of(e, env) for e in many] for env in self.environments(variables)]
+        rows = [_of_one_rank([of(e, env) for e in many]) for env in self.environments(variables)]
         return [torch.stack(torch.broadcast_tensors(*column)) for column in zip(*rows, strict=True)]
 
     def sides(self, statement: Statement, evaluator: Evaluator | None = None) -> Sides:
