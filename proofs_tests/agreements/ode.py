@@ -176,7 +176,7 @@ def distances_of_trajectories(case: Case) -> Iterator[Comparison]:
             "the source does not grow on",
             calculus,
             "variation_of_constants",
-            lambda f: lambda alpha, rest, x, s, e: f(alpha, lambda t: rest(t) * alpha(t) / alpha(e), x, s, e),
+            lambda f: lambda alpha, rest, x, s, e, n: f(alpha, lambda t: rest(t) * alpha(t) / alpha(e), x, s, e, n),
         ),
         Break(
             "the factor turned round",
@@ -202,7 +202,7 @@ def probability_flow_by_its_linear_part(case: Case) -> Iterator[Compare]:
         def rest(t: Tensor) -> Tensor:
             return -clock.g2(t) / 2 * case.at(t).score(at(float(t)))
 
-        got = calculus.variation_of_constants(clock.alpha, rest, x, f64(one), f64(other))
+        got = calculus.variation_of_constants(clock.alpha, rest, x, f64(one), f64(other), 12)
         want = at(other)
         yield Compare(got, want, norm(x).unsqueeze(-1) + norm(want).unsqueeze(-1), at=f"to t = {other:.4g}")
 
