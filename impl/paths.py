@@ -8,7 +8,7 @@ their difference is the strong error.
     dx = f(x, t) dt + g(x, t) dw      g elementwise: one number, or of the shape of x
 
     Euler-Maruyama   x + f h + g Δw                    strong order ½, and 1 where g does not depend on x; weak order 1
-    Heun             x + ½ h (f + f̂) + g Δw            additive noise only; f̂ is the drift at Euler's point.  Strong order 1
+    Heun             x + ½ h (f + f̂) + ½ (g + ĝ) Δw    additive noise only; f̂ and ĝ at the step's end.  Strong order 1
     linear           exact in law together with the path, for the linear SDE of a schedule
 """
 
@@ -124,10 +124,10 @@ def euler_maruyama(drift: Field, diffusion: Coefficient, x: Tensor, times: Tenso
 
 
 def heun(drift: Field, diffusion: Callable[[Tensor], Tensor], x: Tensor, times: Tensor, w: Tensor) -> Tensor:
-    """Heun's method along the path, for additive noise g(t) dw: the mean of the drifts at both ends of Euler's step."""
+    """Heun's method along the path, for additive noise g(t) dw: the means of f and g at both ends of Euler's step."""
     states = [x]
     for t, s, h, dw in zip(times[:-1], times[1:], _steps(times), w.diff(dim=0), strict=True):
-        here, noise = drift(x, t), diffusion(t) * dw
+        here, noise = drift(x, t), (diffusion(t) + diffusion(s)) / 2 * dw
         x = x + h * (here + drift(x + h * here + noise, s)) / 2 + noise
         states.append(x)
     return torch.stack(states)

@@ -220,7 +220,8 @@ def runge_kutta_four(slope: Any, x: Vec, when: Any) -> Vec:
     k2 = slope(x + half * k1, when + h / 2)
     k3 = slope(x + half * k2, when + h / 2)
     k4 = slope(x + lift(h) * k3, when + h)
-    return x + lift(h / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
+    stepped: Vec = x + lift(h / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
+    return stepped
 
 
 def matrix(x: Vec) -> Vec:

@@ -160,8 +160,9 @@ def distances_of_trajectories(case: Case) -> Iterator[Comparison]:
         yield AtMost(math.exp(-rate), ratio, math.exp(-rate), at=f"sign {sign}, below")
     fastest = calculus.solve(lambda p, t: -rate * p, torch.stack([x, y]), 0.0, 1.0, *SHARP)
     yield Compare((fastest[0] - fastest[1]).norm(), math.exp(-rate) * (x - y).norm(), (x - y).norm(), at="-L x")
+    curves: dict[str, Callable[[Tensor], Tensor]] = {"0": lambda u: 0 * u, "t²": lambda u: u**2}
     for t in f64([0.1, 1.0, 3.0]):
-        for name, curve in (("0", lambda u: 0 * u), ("t²", lambda u: u**2)):
+        for name, curve in curves.items():
             yield Compare(calculus.slope(curve, t), 2 * curve(t).abs().sqrt(), 1.0, at=f"{name} at {float(t):.1f}")
 
 

@@ -136,7 +136,8 @@ def _half_rate(case: Case, t: Tensor) -> Tensor:
     data = case.as_gaussian
     covariance = alpha**2 * data.covariance + sigma**2 * torch.eye(data.dimension, dtype=torch.float64)
     error = 0.04 * torch.linalg.inv(covariance).diagonal().sum() + 0.09 * data.dimension
-    return case.schedule.g2(t) / 2 * error
+    rate: Tensor = case.schedule.g2(t) / 2 * error
+    return rate
 
 
 @agreement(

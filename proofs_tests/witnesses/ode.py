@@ -58,16 +58,16 @@ def semilinear(s: Setting) -> Witness:
 def two_trajectories(s: Setting, tight: bool = False) -> Witness:
     """Two trajectories of a field, and α = exp ∫ L for an L that is enough for them (`tight`: for v = -L x, just enough)."""
     points = s.points(2)
-    field = wave("v", s.dimension) if not tight else (lambda x, t: -0.7 * x)
-    rate = 0.71 if tight else 6.0
+    arbitrary, rate = wave("v", s.dimension), 0.71 if tight else 6.0
 
-    def both(x: Tensor, t: Any) -> Tensor:
-        return field(x, t) if tight else field(x)
+    def field(x: Tensor, t: Any) -> Tensor:
+        made: Tensor = -0.7 * x if tight else arbitrary(x)
+        return made
 
-    curves = {name: trajectory(both, point, s.t) for name, point in zip("zy", points, strict=True)}
+    curves = {name: trajectory(field, point, s.t) for name, point in zip("zy", points, strict=True)}
     given = {"α": lambda t: torch.exp(rate * f64(t))}
     at = {"t": times(s)}
-    return Witness(s.boxes, {"v": both}, {}, given, curves, at, kinds("", "v"), name=str(s.case))
+    return Witness(s.boxes, {"v": field}, {}, given, curves, at, kinds("", "v"), name=str(s.case))
 
 
 def tightly(case: Case) -> Witness:

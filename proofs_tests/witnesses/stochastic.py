@@ -62,7 +62,8 @@ def spreading(s: Setting) -> Witness:
     boxes = {"": box_around(s.case.target, 1.0, widest, narrowest)}
 
     def log(x: Tensor, t: Any) -> Tensor:
-        return still.marginal.log(x, f64(t) + still.t / 50)
+        made: Tensor = still.marginal.log(x, f64(t) + still.t / 50)
+        return made
 
     centre = 0.3 + torch.linspace(-0.2, 0.5, s.dimension, dtype=torch.float64)
     given: dict[str, Callback] = {"g": lambda t: LinearSDE(clock).diffusion(f64(t) + still.t / 50)}
