@@ -44,7 +44,7 @@ from concordant.theory.kernel.terms import (
 )
 from concordant.theory.sde import FLOW, along_the_flow
 
-s, h = const("s"), const("η", positive=True)
+s, h = const("t0"), const("η", positive=True)
 z = Along("z", t)
 v, alpha = vector("v"), function("α", positive=True)
 #: dz/dt = v(z, t), along the curve z.

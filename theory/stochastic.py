@@ -229,7 +229,7 @@ def linear_sde_solution() -> tuple[Theorem, Theorem, Theorem]:
     divided = derive(d_dt(inverse, t) * coords(x).at(i) * Field(DT) + inverse * dx.at(i)).to(
         lift(g(t) / alpha(t)) * Field(DW, (), (i,)), by=process
     )
-    s, end = const("s"), const("T", positive=True)
+    s, end = const("t0"), const("T", positive=True)
 
     def grown(name: str, power: int, more: Expr) -> Theorem:
         of, source = function(name), lift(alpha(end) ** power / alpha(t) ** power) * more
@@ -299,7 +299,7 @@ def gaussian_score() -> Theorem:
 
     off = coords(x) - vector("μ")()
     form = contract(lambda a: contract(lambda b: precision(a, b) * off.at(a) * off.at(b)))
-    law = log_density("q", (x,), -lift(HALF) * form + lift(const("c")))
+    law = log_density("q", (x,), -lift(HALF) * form + lift(const("C")))
     symmetric = given("Σ⁻¹ is symmetric", precision(i, j), precision(j, i))
     turned = symmetric.inside(lambda e: -lift(HALF) * contract(lambda b: off.at(b) * e))
     return (

@@ -20,7 +20,7 @@ from concordant.proofs_tests.witnesses.sde import along
 
 def one_step(s: Setting) -> dict[str, float]:
     """A step from the setting's time on."""
-    return {"s": s.t, "η": level(s, -0.3) - s.t}
+    return {"t0": s.t, "η": level(s, -0.3) - s.t}
 
 
 def flow(s: Setting) -> Witness:
@@ -90,7 +90,7 @@ def linear_field(s: Setting) -> Witness:
     box = {"": cube(s.dimension, 1.0, 0.5)}
     at = {"x": s.points(), "t": times(s)}
     fields: dict[str, Callback] = {"A": lambda: matrix, "u": source}
-    return Witness(box, fields, {"s": 0.2, "η": 0.7}, at=at, name=str(s.case))
+    return Witness(box, fields, {"t0": 0.2, "η": 0.7}, at=at, name=str(s.case))
 
 
 def density_along(s: Setting) -> Witness:

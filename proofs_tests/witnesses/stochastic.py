@@ -99,7 +99,7 @@ def solved_moments(s: Setting) -> Witness:
         "m": lambda t: 1.3 * clock.alpha(f64(t)),
         "P": lambda t: clock.sigma(f64(t)) ** 2 + 0.4 * clock.alpha(f64(t)) ** 2,
     }
-    constants = {"s": level(s, 0.6), "T": s.t}
+    constants = {"t0": level(s, 0.6), "T": s.t}
     box = {"": cube(s.dimension, 1.0, 0.5)}
     return Witness(box, {}, constants, given, at={"t": times(s)}, name=str(s.case))
 
@@ -124,7 +124,7 @@ def gaussian(s: Setting) -> Witness:
     constant = -(float(torch.linalg.slogdet(covariance)[1]) + d * math.log(2 * math.pi)) / 2
     fields: dict[str, Any] = {"q": Logged(lambda x: one.marginal.log(x)), "A": lambda: precision, "μ": lambda: centre}
     at = {"x": one.points()}
-    return Witness(one.boxes, fields, {"c": constant}, at=at, kinds=kinds("q"), name=str(one.case))
+    return Witness(one.boxes, fields, {"C": constant}, at=at, kinds=kinds("q"), name=str(one.case))
 
 
 def data_and_solver(s: Setting) -> Witness:
