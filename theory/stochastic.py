@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy as sp
 
 from concordant.theory.calculus import HALF, differential, fokker_planck, gaussian, i, j, t, x
@@ -71,21 +73,27 @@ def by_parts(density: Expr, law: Reason, at: Point, mean: Vec, variance: Expr, f
     ).qed()
 
 
-def unit(k: Index, times: Expr) -> Vec:
-    """A field along coordinate k alone."""
-    return Vec(lambda m: times * delta(m, k))
+def in_one_coordinate(density: Expr, law: Reason, at: Point, mean: Vec, variance: Expr, of: Any) -> Theorem:
+    """∫ q (y - m)_i F dy = v ∫ q ∂_i F dy: the same for the field F e_i, in coordinate i."""
+    e = lift(of)
+    whole = divergence_theorem(Vec(lambda k: variance * density * e * delta(k, i)), at)
+    return (
+        derive(integral(density * (coords(at) - mean).at(i) * e, at))
+        .to(-integral(variance * D(density, at, i) * e, at), by=law)
+        .to(variance * integral(density * D(e, at, i), at), by=using(whole.inside(lambda u: -u)))
+    ).qed()
 
 
 @derivation("brownian-increments", notation={"q": "q_η"})
 def brownian_increments() -> tuple[Theorem, ...]:
     """Stein's identity for the increment's density: for constant fields, for linear ones, and for y |y|²."""
     dens, law = q(y), log_density("q", (y,), gaussian(coords(y), NOTHING, h))
-    one, eta, square = lift(1), lift(h), norm2(coords(y))
+    eta, square = lift(h), norm2(coords(y))
 
     def stein(field: Vec) -> Theorem:
         return by_parts(dens, law, y, NOTHING, eta, field)
 
-    first, both = stein(unit(i, one)), stein(unit(i, coords(y).at(j)))
+    first, both = (in_one_coordinate(dens, law, y, NOTHING, eta, of) for of in (1, coords(y).at(j)))
     mean = derive(integral(dens * coords(y).at(i), y)).to(0, by=first).qed()
     covariance = (
         derive(integral(dens * coords(y).at(i) * coords(y).at(j), y))
@@ -136,10 +144,10 @@ def euler_maruyama_step() -> tuple[Theorem, Theorem]:
     step = lift(h) * vector("f")(x) + root * g * coords(z)
     noise = root * g * coords(z)
 
-    def stein(field: Vec) -> Theorem:
-        return by_parts(dens, law, z, NOTHING, lift(1), field)
+    def stein(of: Any) -> Theorem:
+        return in_one_coordinate(dens, law, z, NOTHING, lift(1), of)
 
-    still = derive(integral(dens * noise.at(i), z)).to(0, by=stein(unit(i, root * g))).qed()
+    still = derive(integral(dens * noise.at(i), z)).to(0, by=stein(root * g)).qed()
     mean = (
         derive(integral(dens * step.at(i), z))
         .to(lift(h) * vector("f")(x).at(i) * integral(dens, z) + integral(dens * noise.at(i), z), by=algebra)
@@ -147,7 +155,7 @@ def euler_maruyama_step() -> tuple[Theorem, Theorem]:
     ).qed()
     spread = (
         derive(integral(dens * noise.at(i) * noise.at(j), z))
-        .to(lift(h) * g * g * delta(i, j) * integral(dens, z), by=stein(unit(i, lift(h) * g * g * coords(z).at(j))))
+        .to(lift(h) * g * g * delta(i, j) * integral(dens, z), by=stein(lift(h) * g * g * coords(z).at(j)))
         .to(lift(h) * g * g * delta(i, j), by=normalised("q"))
     ).qed()
     return mean, spread
@@ -257,10 +265,10 @@ def two_time_covariance() -> Theorem:
     off, before = lift(c.ratio) * now, lift(c.a_s) * start
     law_later = log_density("k", (c.later, c.now), gaussian(later, off, c.step))
     law_now = log_density("m", (c.now, c.data), gaussian(now, before, c.s_s**2))
-    stein = by_parts(c.forward, law_later, c.later, off, lift(c.step), unit(i, lift(1)))
+    stein = in_one_coordinate(c.forward, law_later, c.later, off, lift(c.step), 1)
     inner = derive(integral(c.forward * (later - off).at(i), c.later)).to(0, by=stein).qed()
     at_start, others = (now - before).at(i), (now - before).at(j)
-    outer = by_parts(c.here, law_now, c.now, before, lift(c.s_s**2), unit(i, others))
+    outer = in_one_coordinate(c.here, law_now, c.now, before, lift(c.s_s**2), others)
     square = integral(c.here * at_start * others, c.now)
     spread = (
         derive(square)
