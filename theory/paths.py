@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concordant.theory.calculus import HALF, gaussian
+from concordant.theory.calculus import HALF, gaussian, i
 from concordant.theory.derivation import derivation
 from concordant.theory.divergences import kl
 from concordant.theory.kernel.rules import (
@@ -53,19 +53,25 @@ def kernel(name: str, drift: Vec) -> Reason:
 
 
 # ------------------------------------------------------------------------------------------------ Girsanov
-@derivation("girsanov", notation=STEPS)
+@derivation("girsanov", notation={**STEPS, "d": "δ", "u": "ξ", "v": "ξ̃"})
 def girsanov() -> tuple[Theorem, Theorem, Theorem]:
     """Two Gaussians of one variance a step: the difference of their exponents, written with the increment of either noise."""
     laws = kernel("q", f(y, k)) & kernel("r", e(y, k))
     w = Path("w")
     after, before = At(w, k), At(w, k - 1)
-    one, other = f(before, k), e(before, k)
-    delta = (one - other) / g
-    moved = coords(after) - coords(before)
-    noise, other_noise = (moved - lift(h) * one) / g, (moved - lift(h) * other) / g
+    delta, noise, other = vector("d"), vector("u"), vector("v")
+    moved = coords(x) - coords(y)
+    apart = definition("d", (y, k), ((f(y, k) - e(y, k)) / g).at(i), (i,))
+    of_first = definition("u", (x, y, k), ((moved - lift(h) * f(y, k)) / g).at(i), (i,))
+    of_other = definition("v", (x, y, k), ((moved - lift(h) * e(y, k)) / g).at(i), (i,))
     ratio = log(product(q(after, before, k), k, 1, n)) - log(product(r(after, before, k), k, 1, n))
-    under_other = derive(ratio).to(total(dot(delta, other_noise) - HALF * lift(h) * norm2(delta), k, 1, n), by=laws)
-    under_first = derive(ratio).to(total(dot(delta, noise) + HALF * lift(h) * norm2(delta), k, 1, n), by=laws)
+    half, now = HALF * lift(h) * norm2(delta(before, k)), (after, before, k)
+    under_other = derive(ratio).to(
+        total(dot(delta(before, k), other(*now)) - half, k, 1, n), by=apart & of_other & laws
+    )
+    under_first = derive(ratio).to(
+        total(dot(delta(before, k), noise(*now)) + half, k, 1, n), by=apart & of_first & laws
+    )
     mean = derive(integral(r(x, y, k) * (q(x, y, k) / r(x, y, k)), x)).to(1, by=normalised("q"))
     return under_other.qed(), under_first.qed(), mean.qed()
 

@@ -5,8 +5,9 @@ t, h, z0 = sp.symbols("t h z0", real=True)
 
 slope = lambda z, t: z**2 + t
 z = z0
-for _ in range(4):  # Picard's iterates: the series to order t⁴
-    z = z0 + sp.integrate(sp.expand(slope(z, t)), (t, 0, t))
+for _ in range(4):  # Picard's iterates, cut off: the series to order t⁴
+    grown = sp.expand(z0 + sp.integrate(sp.expand(slope(z, t)), (t, 0, t)))
+    z = sum(grown.coeff(t, power) * t**power for power in range(5))
 euler = z0 + h * slope(z0, 0)
 missed = sp.expand(z.subs(t, h) - z0 - h / 2 * (slope(z0, 0) + slope(euler, h)))
 trapezoid = -sp.integrate(sp.expand(t * (h - t) / 2 * slope(z, t).diff(t, 2)), (t, 0, h))
