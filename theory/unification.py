@@ -117,7 +117,18 @@ def optimal_predictions() -> tuple[Theorem, ...]:
         .to((scale * (a * (a * noise - s * clean) + s * X)).at(i), by=v_mean.inside(lambda e: scale * a * e))
         .to(noise.at(i), by=using(together.inside(lambda e: -scale * s * e), text="α x̂ + σ ε̂ = x"))
     ).qed()
-    return first, second, velocity, v_mean, u_mean, noise_of_v
+    u = vector("u")(x, t)
+    wronskian = da * s - a * ds
+    score_of_u = (
+        derive((a * u - da * X).at(i))
+        .to((a * (da * clean + ds * noise) - da * X).at(i), by=u_mean.inside(lambda e: a * e))
+        .to((-wronskian * noise).at(i), by=using(together.inside(lambda e: da * e), text="α x̂ + σ ε̂ = x"))
+        .to(
+            (s * wronskian * score).at(i),
+            by=using(first.inside(lambda e: -wronskian * e), text="ε̂ in terms of the score"),
+        )
+    ).qed()
+    return first, second, velocity, v_mean, u_mean, noise_of_v, score_of_u
 
 
 def both_predictions(first: Theorem, second: Theorem) -> Theorem:
@@ -157,7 +168,13 @@ def four_forms() -> tuple[Theorem, ...]:
         .to(by_noise, by=using(noise_form, text="the form in ε̂"))
         .to(by_score, by=using(first.inside(lambda e: -s * slope * e), text="ε̂ in terms of the score"))
     ).qed()
-    return noise_form, data_form, score_form
+    g2 = d_dt(sigma(t) ** 2, t) - 2 * da / a * s**2
+    drift_form = (
+        derive(start)
+        .to(by_score, by=using(score_form, text="the form in the score"))
+        .to((da / a * X - HALF * g2 * score).at(i), by=algebra)
+    ).qed()
+    return noise_form, data_form, score_form, drift_form
 
 
 @derivation("conjugate-flows", notation={"=c(t)": "α(t) + σ(t)", "=τ(t)": "σ(t)/(α(t) + σ(t))"})

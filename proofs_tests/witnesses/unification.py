@@ -68,8 +68,8 @@ def two_predictions(s: Setting) -> Witness:
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
-    "optimal-predictions": (Factory(predictions),) * 6,
-    "probability-flow-in-four-parametrisations": (Factory(predictions),) * 3,
+    "optimal-predictions": (Factory(predictions),) * 7,
+    "probability-flow-in-four-parametrisations": (Factory(predictions),) * 4,
     "conjugate-flows": (pointwise(conjugate),) * 4,
     "common-marginals": (pointwise(two_processes),) * 2,
     "loss-weights": (pointwise(two_predictions),) * 4,
