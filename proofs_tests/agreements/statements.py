@@ -68,7 +68,7 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "optimal-predictions": (7, "line"),
     "probability-flow-in-four-parametrisations": (4, "line"),
     "conjugate-flows": (4, "points"),
-    "common-marginals": (2, "points"),
+    "common-marginals": (4, "line"),
     "ddim-is-euler": (2, "line"),
     "loss-weights": (4, "points"),
 }
