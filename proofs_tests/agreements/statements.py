@@ -71,6 +71,10 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "common-marginals": (4, "line"),
     "ddim-is-euler": (2, "line"),
     "loss-weights": (4, "points"),
+    "named-sdes": (4, "points"),
+    "pure-noise-in-finite-time": (3, "line"),
+    "ancestral-step": (2, "points"),
+    "kernel-score": (2, "points"),
 }
 
 #: Few cells each: three targets, and three of the schedules, not the same for all statements.
@@ -81,7 +85,7 @@ TARGETS: dict[Where, tuple[str, ...]] = {
 }
 FIRST, OTHERS = ("vp-linear", "flow-matching", "ve"), ("edm", "vp-cosine", "sub-vp", "trigonometric")
 #: Statements of which nothing is left under a schedule without drift: 0 = 0.
-DRIFTING, WITHOUT_DRIFT = ("linear-sde-moments",), {"ve", "edm"}
+DRIFTING, WITHOUT_DRIFT = ("linear-sde-moments", "named-sdes", "ancestral-step"), {"ve", "edm"}
 
 
 class WitnessFails(ValueError):
