@@ -140,7 +140,7 @@ RIEMANN = [8, 16, 32, 64]
     "continuous-time-elbo",
     T4,
     because="quadrature in closed expressions, no sampling",
-    applies=lambda case: case.line().target.components <= 12 and case.target.spectrum.min() > 0.01,
+    applies=lambda case: case.line().target.components <= 12 and float(case.target.spectrum.min()) > 0.01,
     breaks=[
         Break(
             "x_0 taken 30 % too small",
@@ -170,7 +170,7 @@ def riemann_sum(case: Case) -> Iterator[Order]:
     T2,
     because="Gauss-Legendre quadrature over each schedule's own clock",
     bound=1e-6,
-    applies=lambda case: case.line().target.components <= 12 and case.target.spectrum.min() > 0.01,
+    applies=lambda case: case.line().target.components <= 12 and float(case.target.spectrum.min()) > 0.01,
     breaks=[
         Break("EDM's λ' = -1/t for every schedule", Schedule, "d_lam", lambda f: lambda self, t: -1 / t),
     ],
