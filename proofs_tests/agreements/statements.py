@@ -65,10 +65,10 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "regression-targets": (1, "line"),
     "conditional-velocities": (1, "points"),
     "flow-matching-clock": (2, "line"),
-    "optimal-predictions": (6, "line"),
-    "probability-flow-in-four-parametrisations": (3, "line"),
+    "optimal-predictions": (7, "line"),
+    "probability-flow-in-four-parametrisations": (4, "line"),
     "conjugate-flows": (4, "points"),
-    "common-marginals": (2, "points"),
+    "common-marginals": (4, "line"),
     "ddim-is-euler": (2, "line"),
     "loss-weights": (4, "points"),
 }
