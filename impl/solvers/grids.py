@@ -35,6 +35,8 @@ def _in(
     def grid(schedule: Schedule, first: float, last: float, theta: Tensor) -> Tensor:
         ends = torch.as_tensor([first, last], dtype=torch.float64)
         start, end = forth(schedule.lam(ends))
+        if not bool(start.isfinite() & end.isfinite()):
+            raise BadInput(f"this step grid is infinite at the ends {first:g} and {last:g}: keep alpha and sigma above 0")
         return schedule.t_of_lam(back(start + (end - start) * theta))
 
     return grid
@@ -101,7 +103,7 @@ def step_grid(name: str, schedule: Schedule, steps: int, last: float, first: flo
             f"last and first must satisfy 0 <= last < first <= {schedule.T:g}: they are {last:g} and {first:g}"
         )
     times = GRIDS[name](schedule, first, last, torch.linspace(0, 1, steps + 1, dtype=torch.float64))
-    times = torch.cat([times.new_tensor([first]), times[1:-1], times.new_tensor([last])])
+    times[0], times[-1] = first, last
     if not bool(times.isfinite().all()):
         raise BadInput(
             f"step grid {name!r} is infinite at the ends {first:g} and {last:g}: keep alpha and sigma above 0"
