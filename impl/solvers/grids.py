@@ -36,7 +36,9 @@ def _in(
         ends = torch.as_tensor([first, last], dtype=torch.float64)
         start, end = forth(schedule.lam(ends))
         if not bool(start.isfinite() & end.isfinite()):
-            raise BadInput(f"this step grid is infinite at the ends {first:g} and {last:g}: keep alpha and sigma above 0")
+            raise BadInput(
+                f"this step grid is infinite at the ends {first:g} and {last:g}: keep alpha and sigma above 0"
+            )
         return schedule.t_of_lam(back(start + (end - start) * theta))
 
     return grid
@@ -57,7 +59,8 @@ def _shifted(schedule: Schedule, first: float, last: float, theta: Tensor, shift
 def _beta(theta: Tensor) -> Tensor:
     from scipy.stats import beta
 
-    return torch.from_numpy(beta.ppf(theta.numpy(), 0.6, 0.6))
+    quantiles: Tensor = torch.from_numpy(beta.ppf(theta.numpy(), 0.6, 0.6))
+    return quantiles
 
 
 def _linear_quadratic(schedule: Schedule, first: float, last: float, theta: Tensor, threshold: float = 0.025) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
@@ -132,13 +132,18 @@ def exactness(case: Case) -> Iterator[Compare]:
     s, t = (clock.t_of_lam(f64(lam)) for lam in (-0.9, -0.3))
     nodes, weights = panels(torch.linspace(float(s), float(t), 9, dtype=torch.float64), 24)
     x = case.sample(float(s), 2)
-    reading = {"t": lambda u: u / clock.T, "lam": clock.lam, "rho": lambda u: clock.sigma(u) / clock.alpha(u)}
+    readings: dict[str, Callable[[Tensor], Tensor]] = {
+        "t": lambda u: u / clock.T,
+        "lam": clock.lam,
+        "rho": lambda u: clock.sigma(u) / clock.alpha(u),
+    }
     for one in (o for o in SOLVERS.values() if not o.stochastic and o.exact is not None):
         assert one.exact is not None
         for degree in range(one.exact + 1):
 
-            def curve(u: Tensor, clock: str = one.clock, degree: int = degree) -> Tensor:
-                return (reading[clock](u) - 0.4) ** degree
+            def curve(u: Tensor, name: str = one.clock, degree: int = degree) -> Tensor:
+                value: Tensor = (readings[name](u) - 0.4) ** degree
+                return value
 
             model = predictor(lambda y, u: curve(u) * torch.ones_like(y), one.kind)
             earlier = clock.t_of_lam(-0.9 - f64([1.0, 0.7, 0.4])[3 - one.memory :]) if one.memory else f64([])

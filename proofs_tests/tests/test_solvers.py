@@ -163,10 +163,10 @@ def test_phi_and_moments() -> None:
         phi(-1, f64(1.0))
     h, nodes = f64(0.7), f64([0.0, -0.4, -1.1])
     for rate in (-1.0, 1.0, -2.0):
-        w, m = weights(nodes, h, rate), moments(3, h, rate)
+        w, moment = weights(nodes, h, rate), moments(3, h, rate)
         for k in range(3):
             factorial = float(np.prod(range(1, k + 1)))
-            assert float((w * nodes**k).sum()) == pytest.approx(float(m[k]) * factorial, rel=1e-12)
+            assert float((w * nodes**k).sum()) == pytest.approx(float(moment[k]) * factorial, rel=1e-12)
 
 
 def test_sums_of_coefficients() -> None:
