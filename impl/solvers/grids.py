@@ -59,7 +59,7 @@ def _shifted(schedule: Schedule, first: float, last: float, theta: Tensor, shift
 def _beta(theta: Tensor) -> Tensor:
     from scipy.stats import beta
 
-    quantiles: Tensor = torch.from_numpy(beta.ppf(theta.numpy(), 0.6, 0.6))
+    quantiles: Tensor = torch.as_tensor(beta.ppf(theta.numpy(), 0.6, 0.6))
     return quantiles
 
 
