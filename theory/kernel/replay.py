@@ -718,8 +718,8 @@ class Step:
                 mean, other = (over("int", x, ("mul", weight, e)) for e in (t.lhs, t.rhs))
                 return mean, other, [*closed(said, ("pt", x)), *self.conditions(("log", weight)), *both]
             case ("instance", t, x, ("pt" | "at" | "along", *_) as by):
-                derivatives = {variable(a) for a in walk(("add", t.lhs, t.rhs)) if a[0] == "d"}
-                need(("pt", x) not in derivatives, "a derivative by the variable")
+                by_x = any(a[0] == "d" and variable(a) == ("pt", x) for a in walk(("add", t.lhs, t.rhs)))
+                need(not by_x, "a derivative by the variable")
                 return put(t.lhs, {("pt", x): by}), put(t.rhs, {("pt", x): by}), closed(said, ("pt", x))
             case ("time reversal", t, before, after, end):
                 both_sides, old, new = ("add", t.lhs, t.rhs), ("v", before), ("v", after)
@@ -734,11 +734,11 @@ class Step:
 
                 return replace(t.lhs, turned), replace(t.rhs, turned), closed(said, old)
             case ("first term", body, k, low, high):
-                first, others = put(body, {("v", k): low}), over("sum", k, body, plus(low, 1), high)
-                return over("sum", k, body, low, high), ("add", first, others), at_most(low, high)
+                split = ("add", put(body, {("v", k): low}), over("sum", k, body, plus(low, 1), high))
+                return over("sum", k, body, low, high), split, at_most(low, high)
             case ("last term", body, k, low, high):
-                last, others = put(body, {("v", k): plus(high, 1)}), over("sum", k, body, low, high)
-                return over("sum", k, body, low, plus(high, 1)), ("add", others, last), at_most(plus(low, -1), high)
+                split = ("add", over("sum", k, body, low, high), put(body, {("v", k): plus(high, 1)}))
+                return over("sum", k, body, low, plus(high, 1)), split, at_most(plus(low, -1), high)
             case ("empty sum", body, k, low):
                 return over("sum", k, body, low, plus(low, -1)), ZERO, []
             case ("induction", base, step, n, low, left, right):
@@ -749,17 +749,15 @@ class Step:
             case ("exponential", Step(lhs=("log", a), rhs=("log", b))):
                 return a, b, said
             case ("path marginal", (_, law, _, m, _, x0, last) as chain, k, y, h, w):
-                need(y != x0, "the variable is the start of the paths")
-                need(("path", w) not in free(h), "h depends on the path")
+                need(y != x0 and ("path", w) not in free(h), "h depends on the path, or is about its start")
                 mean = over("path", w, put(h, {("pt", y): ("at", w, k)}), law)
                 hyps = [chain, *at_most(ONE, k), *at_most(k, last), *both]
                 return mean, over("int", y, ("mul", fld(m, k, y, x0), h)), hyps
             case ("path posterior", (_, law, _, _, r, x0, last) as chain, k, y, h, w):
-                need(y != x0, "the variable is the start of the paths")
                 now, earlier = ("at", w, k), ("at", w, plus(k, -1))
                 bound = {variable(a) for a in walk(h) if a[0] == "bind"}
                 elsewhere = h if bound & free(now) else replace(h, {now: ("pt", y)}.get)
-                need(("path", w) not in free(elsewhere), "h depends on the path elsewhere")
+                need(y != x0 and ("path", w) not in free(elsewhere), "h depends on the path elsewhere, or on its start")
                 mean = over("path", w, over("int", y, ("mul", fld(r, k, y, now, x0), h)), law)
                 hyps = [chain, *at_most(TWO, k), *at_most(k, last), *both]
                 return over("path", w, put(h, {("pt", y): earlier}), law), mean, hyps
