@@ -197,8 +197,8 @@ def test_it_runs_alone(tmp_path: Path) -> None:
 def test_what_has_to_be_trusted_stays_short() -> None:
     """The length that was reached.  It may be lowered, not raised."""
     lines, code = trusted.replay()
-    assert lines <= 886
-    assert code <= 697
+    assert lines <= 884
+    assert code <= 695
     assert max(map(len, SOURCE.read_text(encoding="utf-8").splitlines())) <= 120
 
 

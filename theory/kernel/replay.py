@@ -253,10 +253,8 @@ class Reader:
             case ("^", base, (_, _, q)):
                 need(q == 1 or (q == 2 and ("c", "D") not in walk(base)), "an exponent not in ½Z, or a root of D")
             case ("c" | "f" as tag, n, *_):
-                need(
-                    {(tag, n), (tag, n.rstrip("'") if tag == "f" else n)} & self.declared != set(),
-                    f"{n} isn't declared",
-                )
+                primed = tag == "f" and (tag, n.rstrip("'")) in self.declared
+                need(primed or (tag, n) in self.declared, f"{n} isn't declared")
             case ("field", n, args, comps):
                 shape = tuple("v" if a[0] == "sc" else "pt" for a in args), len(comps)
                 need(self.shapes.setdefault(n, shape) == shape, f"{n} has other arguments elsewhere")
@@ -839,7 +837,7 @@ def read_step(reader: Reader, s: Any, before: list[Step]) -> Step:
         while h[0] == "for every test function":
             h = h[-1]
         for kind in ("D", "C"):
-            if h[0] in GRAMMAR[kind]:
+            if h[0] in GRAMMAR[kind] and h not in (reader.where.get(h[1]), reader.chains.get(h[1])):
                 reader.read(kind, h)
     return Step(s["rule"], lhs, s["rel"], rhs, hyps, [before[j] for j in premises], params, reader)
 
