@@ -2,7 +2,7 @@
 
 {{ claim CD-0006 }}    the statement in its frame, so that it stands in one place only
 {{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence;  {{ version }}, its version
-{{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}, {{ axioms }}, {{ traps }}
+{{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}, {{ axioms }}, {{ traps }}, {{ trusted }}
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 
 from concordant.errors import BadInput, nearest
+from concordant.proofs_tests import trusted
 from concordant.proofs_tests.pages import claim, figures, graph, lists, notation, topics
 from concordant.proofs_tests.pages.book import Book
 from concordant.proofs_tests.pages.later import later
@@ -98,6 +99,12 @@ def traps(_: Book) -> str:
     return later(f'<ul class="traps">{refused}{carried}</ul>')
 
 
+def how_long(_: Book) -> str:
+    """The length of what has to be trusted."""
+    lines, code = trusted.replay()
+    return f"{lines} lines, {code} of them code and the others blank, comments and docstrings"
+
+
 def cite(book: Book) -> str:
     """BibTeX for the whole."""
     url = f"  url = {{{book.address}}},\n" if book.address else ""
@@ -127,4 +134,5 @@ MADE: dict[str, Callable[[Book], str]] = {
     "cite": cite,
     "axioms": axioms,
     "traps": traps,
+    "trusted": how_long,
 }
