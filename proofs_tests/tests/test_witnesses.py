@@ -234,6 +234,7 @@ def test_a_definition_altered_to_the_same_is_not_refuted() -> None:
     (th,) = derived("ito-formula").theorems
     (d,) = definitions(th)
     w = WITNESSES["ito-formula"][0].at(plain())
+    assert isinstance(d.body, Add)
     turned = Mutant("turned", d.field, Add(tuple(reversed(d.body.terms))))
     (v,) = redefined(d, [w], [turned], lambda _: None)
     assert v.kind == "equivalent"
