@@ -1,6 +1,7 @@
-"""What hand-written pages may ask for: `[CD-0006]` is a link to a claim, and `{{ … }}` something made from the objects.
+"""What hand-written pages may ask for: `[CD-0006]` or `[@tweedie]` is a link to a claim, and `{{ … }}` something made from the objects.
 
-{{ claim CD-0006 }}    the statement in its frame, so that it stands in one place only
+{{ claim CD-0006 }}    (or its slug) the statement in its frame, so that it stands in one place only
+{{ chapter sde }}      the list of all claims of a topic
 {{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence;  {{ version }}, its version
 {{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}, {{ axioms }}, {{ traps }}
 """
@@ -17,7 +18,7 @@ from concordant.proofs_tests.pages.book import Book
 from concordant.proofs_tests.pages.later import later
 from concordant.theory.registry import Claim
 
-REFERENCE = re.compile(r"\[(CD-\d{4})\](?!\()")
+REFERENCE = re.compile(r"\[(?:(CD-\d{4})|@([a-z0-9-]+))\](?!\()")
 ASKED = re.compile(r"\{\{ *([a-z]+)(?: +([^}]*?))? *\}\}")
 
 
@@ -26,22 +27,26 @@ def expand(markdown: str, book: Book, where: str) -> str:
     up = "../" * where.count("/")
     root = up if where.rsplit("/", 1)[-1] == "index.md" else up + "../"
 
-    def known(tag: str) -> Claim:
-        if tag not in book.by_tag:
-            raise BadInput(f"{where}: no claim {tag!r}: {nearest(tag, book.by_tag)}")
-        return book.by_tag[tag]
+    def known(name: str) -> Claim:
+        if name in book.claims:
+            return book.claims[name]
+        if name not in book.by_tag:
+            raise BadInput(f"{where}: no claim {name!r}: {nearest(name, [*book.by_tag, *book.claims])}")
+        return book.by_tag[name]
 
     def asked(found: re.Match[str]) -> str:
         name, rest = found[1], found[2] or ""
         if name == "claim":
             one = known(rest)
             return claim.statement_card(book, one, f"{root}t/{one.tag}/")
+        if name == "chapter":
+            return lists.chapter(book, rest, root)
         if name not in MADE:
-            raise BadInput(f"{where}: nothing is called {name!r}: {nearest(name, [*MADE, 'claim'])}")
+            raise BadInput(f"{where}: nothing is called {name!r}: {nearest(name, [*MADE, 'claim', 'chapter'])}")
         return MADE[name](book)
 
     def reference(found: re.Match[str]) -> str:
-        one = known(found[1])
+        one = known(found[1] or found[2])
         title = html.escape(one.title).replace('"', "&quot;")
         return f'<a class="ref" href="{root}t/{one.tag}/" title="{title}">{one.tag}</a>'
 

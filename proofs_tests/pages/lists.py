@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 from collections import Counter
+from collections.abc import Iterable
 from itertools import groupby
 
-from concordant.proofs_tests.pages import topics
+from concordant.errors import BadInput, nearest
+from concordant.proofs_tests.pages import topics, unicode
 from concordant.proofs_tests.pages.book import MEANINGS, Book
 from concordant.proofs_tests.pages.claim import badge
 from concordant.theory import registry
-from concordant.theory.registry import TOPICS
+from concordant.theory.registry import TOPICS, Claim
 
 CHAPTER = {"A": "Appendix A", "B": "Appendix B", "C": "Appendix C", "D": "Appendix D"}
 
@@ -22,12 +24,35 @@ def claims(book: Book) -> str:
         chosen = [c for c in book.claims.values() if c.topic == topic]
         if not chosen:
             continue
-        rows = "".join(
-            f'<li><a href="../t/{c.tag}/"><b>{c.tag}</b> <span>{html.escape(c.title)}</span></a>{badge(book.status(c.slug))}</li>'
-            for c in chosen
-        )
-        parts.append(f'## {topics.name(topic)} {{ #{topic} }}\n\n<ul class="claims">{rows}</ul>')
+        chapter = topics.CHAPTERS[topic]
+        read = f'<p class="note"><a href="../topics/{topic}/">Read the chapter</a></p>\n\n' if chapter.page else ""
+        parts.append(f"## {chapter.name} {{ #{topic} }}\n\n{read}{_list(book, chosen, '../')}")
     return "\n\n".join(parts)
+
+
+def _list(book: Book, chosen: Iterable[Claim], root: str) -> str:
+    """Claims as a list: tag, title, slogan, status."""
+    rows = "".join(
+        f'<li><a href="{root}t/{c.tag}/"><b>{c.tag}</b> <span>{html.escape(c.title)}<i>{unicode.words(c.slogan)}</i></span></a>'
+        f"{badge(book.status(c.slug))}</li>"
+        for c in chosen
+    )
+    return f'<ul class="claims">{rows}</ul>'
+
+
+def chapter(book: Book, topic: str, root: str) -> str:
+    """All claims of a topic, in the order of the monograph's sections: the end of its chapter."""
+    if topic not in topics.CHAPTERS:
+        raise BadInput(f"no topic {topic!r}: {nearest(topic, topics.CHAPTERS)}")
+    chosen = sorted((c for c in book.claims.values() if c.topic == topic), key=lambda c: (_place(c.section), c.tag))
+    shown = Counter(book.status(c.slug) for c in chosen)
+    count = ", ".join(f"{n} {name}" for name, n in shown.most_common())
+    return f'<p class="note">{len(chosen)} claim{"s" * (len(chosen) != 1)}: {count}.</p>\n\n{_list(book, chosen, root)}'
+
+
+def _place(section: str) -> list[tuple[int, str]]:
+    """A section's number, so that 4.10 comes after 4.9."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in section.split(".")]
 
 
 def state(book: Book) -> str:
