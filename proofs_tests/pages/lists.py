@@ -47,7 +47,8 @@ def chapter(book: Book, topic: str, root: str) -> str:
     chosen = sorted((c for c in book.claims.values() if c.topic == topic), key=lambda c: (_place(c.section), c.tag))
     shown = Counter(book.status(c.slug) for c in chosen)
     count = ", ".join(f"{n} {name}" for name, n in shown.most_common())
-    return f'<p class="note">{len(chosen)} claim{"s" * (len(chosen) != 1)}: {count}.</p>\n\n{_list(book, chosen, root)}'
+    said = f"{len(chosen)} claim{'s' * (len(chosen) != 1)}: {count}. What this page says without a tag is told and not checked here."
+    return f'<p class="note">{said}</p>\n\n{_list(book, chosen, root)}'
 
 
 def _place(section: str) -> list[tuple[int, str]]:
