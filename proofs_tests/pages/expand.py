@@ -17,7 +17,7 @@ from concordant.errors import BadInput, nearest
 from concordant.proofs_tests.pages import claim, figures, graph, lists, notation, topics
 from concordant.proofs_tests.pages.book import Book
 from concordant.proofs_tests.pages.later import later
-from concordant.theory.registry import Claim
+from concordant.theory.registry import TOPICS, Claim
 
 REFERENCE = re.compile(r"\[(?:(CD-\d{4})|@([a-z0-9-]+))\](?!\()")
 ASKED = re.compile(r"\{\{ *([a-z]+)(?: +([^}]*?))? *\}\}")
@@ -64,13 +64,18 @@ def whole_map(book: Book) -> str:
     drawn = graph.whole_map(book, lambda c: f"../t/{c.tag}/", topics.name)
     present = dict.fromkeys(book.status(s) for s in book.claims)
     legend = "".join(f'<li class="{graph.css_name(s)}"><i></i>{s}</li>' for s in present)
+    lanes = "".join(
+        f'<li><a href="#lane-{t}">{topics.name(t)}</a></li>'
+        for t in TOPICS
+        if any(c.topic == t for c in book.claims.values())
+    )
     tools = (
         '<div class="map-tools" hidden><input type="search" placeholder="Find a claim" aria-label="Find a claim on the map">'
         '<button type="button" data-zoom="out" aria-label="Smaller">−</button>'
         '<button type="button" data-zoom="in" aria-label="Larger">+</button>'
         '<button type="button" data-zoom="fit">Whole map</button><output aria-live="polite"></output></div>'
     )
-    return f'<div class="map">{tools}<ul class="legend">{legend}</ul><div class="map-view" tabindex="0" role="group" aria-label="Map of all claims">{later(drawn)}</div></div>'
+    return f'<div class="map">{tools}<ul class="legend">{legend}</ul><ul class="lanes">{lanes}</ul><div class="map-view" tabindex="0" role="group" aria-label="Map of all claims">{later(drawn)}</div></div>'
 
 
 def run(book: Book) -> str:
