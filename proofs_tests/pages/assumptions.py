@@ -179,7 +179,7 @@ def _told(kind: Kind | None) -> str:
         return ""
     return (
         f'<p class="note">{unicode.words(kind.need)}.</p>'
-        f'<p class="without"><b>Without it</b> {unicode.words(kind.without)}.</p>'
+        f'<p class="without"><b>Without it</b> {unicode.words(kind.without[:1].upper() + kind.without[1:])}.</p>'
     )
 
 

@@ -52,10 +52,14 @@ def kicker(claim: Claim) -> str:
     return f'<p class="kicker">{name}<span>monograph, section {html.escape(claim.section)}</span></p>'
 
 
+def words_tex(claim: Claim) -> str:
+    """The statement in words, with formulas between dollars."""
+    return claim.latex or unicode.dollars(claim.statement)
+
+
 def statement_tex(book: Book, claim: Claim) -> str:
     """The statement in words, with formulas between dollars; and, where it is derived, as the kernel has it."""
-    found = book.derivation(claim.slug)
-    said = claim.latex or unicode.dollars(claim.statement)
+    found, said = book.derivation(claim.slug), words_tex(claim)
     return f"{said}\n\n$${found.statement}$$" if found else said
 
 
@@ -69,15 +73,21 @@ def badge(status: str) -> str:
 
 
 def statement_card(book: Book, claim: Claim, link: str = "") -> str:
-    """The statement in its frame; with a link it is a quotation of the claim from another page."""
-    tex = statement_tex(book, claim)
+    """The statement in its frame, and as the kernel has it; with a link it is a quotation from another page, in words only."""
     status = book.status(claim.slug)
-    top = ""
+    said = maths.text(words_tex(claim))
     if link:
-        top = f'<div class="card-head"><a href="{link}"><b>{claim.tag}</b> {html.escape(claim.title)}</a>{badge(status)}</div>'
+        head = f'<a href="{link}"><b>{claim.tag}</b> {html.escape(claim.title)}</a>{badge(status)}'
+        return f'<div class="statement {graph.css_name(status)}"><div class="card-head">{head}</div><div class="says">{said}</div></div>'
+    found = book.derivation(claim.slug)
+    formal = (
+        f'<div class="says formal"><span class="of-kernel">as derived</span>{maths.text(f"$${found.statement}$$")}</div>'
+        if found
+        else ""
+    )
     return (
-        f'<div class="statement {graph.css_name(status)}">{top}<div class="says">{maths.text(tex)}</div>'
-        f"{'' if link else maths.search_only(claim.statement)}</div>"
+        f'<div class="statement {graph.css_name(status)}"><div class="says">{said}</div>{formal}'
+        f"{maths.search_only(claim.statement)}</div>"
     )
 
 
@@ -89,7 +99,7 @@ def status_line(book: Book, claim: Claim, entry: Entry) -> str:
         said.append(f"{unicode.words(_sentence(claim.reason))}")
     cells, wrong = entry["agreements"], entry["wrong_formulas"]
     if facts := entry.get("derivation"):
-        said.append(f"<b>{facts['lines']}</b> lines derived by the kernel, replayed by a second program.")
+        said.append(f"<b>{facts['lines']}</b> line{'s' * (facts['lines'] != 1)}.")
     if cells:
         targets, schedules = ({c[k] for c in cells} for k in ("target", "schedule"))
         held = sum(c["ok"] for c in cells)
@@ -126,7 +136,8 @@ def of_lines(found: derivation.DerivationPage | None) -> str:
     if found is None or not found.hypotheses:
         return ""
     whole, short = list(found.hypotheses), assumptions.shortened(found.hypotheses)
-    count = f"{len(short)} condition{'s' * (len(short) != 1)}"
+    told = sum(not h.every for h in short) + any(h.every for h in short)
+    count = f"{told} condition{'s' * (told != 1)}"
     shorter, rest = "", ""
     if len(short) < len(whole):
         shorter = (

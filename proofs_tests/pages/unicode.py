@@ -50,8 +50,8 @@ class _Unknown(Exception):
 def dollars(words: str) -> str:
     """The words with formulas between dollars; those that are there already stay.
 
-    >>> dollars("E|s(x̃)|² and 1 - ᾱ_i are finite (at t = 0, with $a$, they're not)")
-    '$\\\\mathbb{E}|s(\\\\tilde{x})|^{2}$ and $1 - \\\\bar{\\\\alpha}_{i}$ are finite (at $t = 0$, with $a$, they\\'re not)'
+    >>> dollars("E|s(x̃)|² and 1 - ᾱ_i are finite (at t = 0, with $a$, they are not)")
+    '$\\\\mathbb{E}|s(\\\\tilde{x})|^{2}$ and $1 - \\\\bar{\\\\alpha}_{i}$ are finite (at $t = 0$, with $a$, they are not)'
     """
     parts, at = [], 0
     for found in DOLLARS.finditer(words):
@@ -150,7 +150,7 @@ def tex(plain: str) -> str:
     """A formula in plain Unicode as TeX.
 
     >>> tex("x² exp(-x²/2)/√(2π) ≤ α'_{t|s} ‖s*‖")
-    "x^{2} \\\\exp(-x^{2}/2)/\\\\sqrt{2\\\\pi} \\\\le \\\\alpha'_{t|s} \\\\|s^{*}\\\\|"
+    "x^{2}\\\\,\\\\exp(-x^{2}/2)/\\\\sqrt{2\\\\pi} \\\\le \\\\alpha'_{t|s} \\\\|s^{*}\\\\|"
     """
     text = "".join(unicodedata.normalize("NFD", c) if c.isalpha() else c for c in plain)
     out: list[str] = []
@@ -175,6 +175,8 @@ def tex(plain: str) -> str:
                 stop += 1
             out.append(f"{mark}{{{''.join(table[c] for c in text[at - 1 : stop])}}}")
             at = stop
+        elif token.isspace():
+            out.append(_space("".join(out), text[at : at + 1]))
         elif token == "'":
             out.append("'")
         elif token[0].isascii() and token[0].isalpha():
@@ -199,7 +201,8 @@ def _spaced(parts: list[str]) -> str:
         if re.search(r"\\[A-Za-z]+$", made) and part[0].isalpha():
             made += " "
         made += part
-    return re.sub(r"\s+", " ", made).strip()
+    made = re.sub(r"\s+", " ", made).strip()
+    return made.replace(r" \|\,", r"\,\|\,").replace(r" |\,", r" \mid ")
 
 
 def _letters(token: str, after: str) -> str:
@@ -212,9 +215,22 @@ def _letters(token: str, after: str) -> str:
     return token
 
 
+def _space(before: str, after: str) -> str:
+    """A thin space between factors, which TeX would set without any; none beside operators and after ∂_t and names."""
+    factor = re.search(r"(?:[\w})|'\]]|\\[a-z]+)$", before) and not re.search(
+        r"\\(?:partial|nabla)(?:_\{\w+\})?$", before
+    )
+    named = before.endswith(tuple(NAMED.values()))
+    sign = re.search(
+        r"\\(?:"
+        + "|".join(s[1:] for k, s in SIGNS.items() if s[0] == "\\" and s[1].isalpha() and k not in "½¼⅓⅔∞Δ")
+        + ")$",
+        before,
+    )
+    return r"\," if factor and not named and not sign and (after.isalpha() or after in "√∂∇Δ[(½") else " "
+
+
 def _sign(token: str) -> str:
-    if token.isspace():
-        return " "
     if token.isdigit() or re.fullmatch(r"\d+\.\d+", token):
         return token
     if token in GREEK and token not in SIGNS:
