@@ -180,7 +180,7 @@ def _certificate(entry: Entry, facts: Mapping[str, Any]) -> derivation.Certifica
 def _dimensions(facts: Mapping[str, Any]) -> tuple[int, ...]:
     """The dimensions in which statements with indices were expanded, where the ledger tells."""
     found = facts.get("dimensions", ())
-    return (found,) if isinstance(found, int) else tuple(found)
+    return tuple(range(1, found + 1)) if isinstance(found, int) else tuple(found)
 
 
 def number(value: float | str) -> str:
@@ -204,7 +204,7 @@ def checks(book: Book, claim: Claim, entry: Entry) -> str:
     ]
     for name, group in groupby(cells, key=lambda c: str(c["name"])):
         parts.append(agreement(book, name, list(group)))
-    parts.append(wrong_formulas(entry["wrong_formulas"]))
+    parts += [wrong_formulas(entry["wrong_formulas"]), altered(entry)]
     run = book.ledger["run"]
     worst = max(cells, key=plot.share)
     parts += [
@@ -253,6 +253,25 @@ def wrong_formulas(wrong: Iterable[Mapping[str, Any]]) -> str:
         "### Wrong formulas { #wrong data-search-exclude }\n\n<p>Each was put in the place of the right one, and the agreement had to fail.</p>\n\n"
         '<div class="scroll"><table class="cells"><thead><tr><th scope="col">in place of the right formula</th><th scope="col" class="n">discrepancy</th>'
         f'<th scope="col" class="n">tolerance</th><th scope="col"></th></tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def altered(entry: Entry) -> str:
+    """What became of the statement's alterations, with some that were refuted and where."""
+    counts = entry.get("mutants") or {}
+    if not counts.get("total"):
+        return ""
+    others = [f"{counts[k]} {k}" for k in ("unprovable", "weaker", "equivalent") if counts.get(k)]
+    said = f"<b>{counts['refuted']} of {counts['total']}</b> refuted" + (
+        f"; the others: {', '.join(others)}" if others else ""
+    )
+    examples = (entry.get("derivation") or {}).get("refuted", ())
+    rows = "".join(f"<li>{unicode.words(text)}</li>" for text in examples)
+    shown = f'<details class="fold"><summary>{len(examples)} of those that were refuted</summary>{later(f"<ul>{rows}</ul>")}</details>'
+    return (
+        "### Altered statements { #altered data-search-exclude }\n\n"
+        "<p>Signs, factors, exponents, terms, arguments and derivatives of the statement, altered one at a time: "
+        f'{said}. <a href="../../checking/#derivations">What the words mean</a>.</p>{shown if examples else ""}'
     )
 
 

@@ -1,7 +1,7 @@
 """What hand-written pages may ask for: `[CD-0006]` or `[@tweedie]` is a link to a claim, and `{{ … }}` something made from the objects.
 
 {{ claim CD-0006 }}    (or its slug) the statement in its frame, so that it stands in one place only
-{{ claimed a b }}      those of the claims with these slugs that are there
+{{ claimed a b }}      those of the claims with these slugs that are there;  {{ listed a b }}, as a list
 {{ chapter sde }}      the list of all claims of a topic
 {{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence;  {{ version }}, its version
 {{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}, {{ axioms }}, {{ traps }}
@@ -37,8 +37,10 @@ def expand(markdown: str, book: Book, where: str) -> str:
 
     def asked(found: re.Match[str]) -> str:
         name, rest = found[1], found[2] or ""
-        if name == "claimed":
+        if name in ("claimed", "listed"):
             there = [book.claims[slug] for slug in rest.split() if slug in book.claims]
+            if name == "listed":
+                return lists.listed(book, there, root)
             return "\n\n".join(claim.statement_card(book, one, f"{root}t/{one.tag}/") for one in there)
         if name == "claim":
             one = known(rest)
@@ -47,7 +49,7 @@ def expand(markdown: str, book: Book, where: str) -> str:
             return lists.chapter(book, rest, root)
         if name not in MADE:
             raise BadInput(
-                f"{where}: nothing is called {name!r}: {nearest(name, [*MADE, 'claim', 'claimed', 'chapter'])}"
+                f"{where}: nothing is called {name!r}: {nearest(name, [*MADE, 'claim', 'claimed', 'listed', 'chapter'])}"
             )
         return MADE[name](book)
 

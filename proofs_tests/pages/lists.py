@@ -26,12 +26,14 @@ def claims(book: Book) -> str:
             continue
         chapter = topics.CHAPTERS[topic]
         read = f'<p class="note"><a href="../topics/{topic}/">Read the chapter</a></p>\n\n' if chapter.page else ""
-        parts.append(f"## {chapter.name} {{ #{topic} }}\n\n{read}{_list(book, chosen, '../')}")
+        parts.append(f"## {chapter.name} {{ #{topic} }}\n\n{read}{listed(book, chosen, '../')}")
     return "\n\n".join(parts)
 
 
-def _list(book: Book, chosen: Iterable[Claim], root: str) -> str:
-    """Claims as a list: tag, title, slogan, status."""
+def listed(book: Book, chosen: Iterable[Claim], root: str) -> str:
+    """Claims as a list: tag, title, slogan, status; "" for none."""
+    if not (chosen := list(chosen)):
+        return ""
     rows = "".join(
         f'<li><a href="{root}t/{c.tag}/"><b>{c.tag}</b> <span>{html.escape(c.title)}<i>{unicode.words(c.slogan)}</i></span></a>'
         f"{badge(book.status(c.slug))}</li>"
@@ -48,7 +50,7 @@ def chapter(book: Book, topic: str, root: str) -> str:
     shown = Counter(book.status(c.slug) for c in chosen)
     count = ", ".join(f"{n} {name}" for name, n in shown.most_common())
     said = f"{len(chosen)} claim{'s' * (len(chosen) != 1)}: {count}. What this page says without a tag is told and not checked here."
-    return f'<p class="note">{said}</p>\n\n{_list(book, chosen, root)}'
+    return f'<p class="note">{said}</p>\n\n{listed(book, chosen, root)}'
 
 
 def _place(section: str) -> list[tuple[int, str]]:
@@ -64,6 +66,10 @@ def state(book: Book) -> str:
     figures += [(str(by[name]), name) for name in MEANINGS if by[name]]
     figures.append((f"{totals['cells_held']}", f"of {cells['run']} cells held"))
     figures.append((f"{totals['wrong_formulas_refuted']}", f"of {totals['wrong_formulas']} wrong formulas noticed"))
+    if "altered_statements" in totals:
+        figures.append(
+            (f"{totals['altered_statements_refuted']}", f"of {totals['altered_statements']} altered statements refuted")
+        )
     items = "".join(f"<li><b>{number}</b> {html.escape(name)}</li>" for number, name in figures)
     return f'<ul class="figures">{items}</ul>'
 
@@ -104,10 +110,12 @@ def coverage(book: Book) -> str:
             f'## {name} {{ #{anchor} }}\n\n<p>{done} of {len(rows)} rows have a claim.</p>\n\n<div class="scroll" data-search-exclude>'
             f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
         )
+    without = [chapter.name for topic, chapter in topics.CHAPTERS.items() if not chapter.page]
     total = registry.rows()
     have = sum(row in covered for row in total)
     top = (
         f"<p><b>{have} of {len(total)}</b> rows have a claim; {len(total) - have} have none yet, and nothing is said of them here.</p>\n\n"
+        f"<p>No chapter is written yet on: {', '.join(without).lower()}.</p>\n\n"
         '<div class="scroll"><table class="cells"><thead><tr><th scope="col">chapter</th><th scope="col" class="n">rows</th>'
         '<th scope="col" class="n">with a claim</th><th scope="col">part</th></tr></thead>'
         f"<tbody>{''.join(table)}</tbody></table></div>"

@@ -84,7 +84,7 @@ def test_every_claim_has_a_page_with_its_parts(book: Book) -> None:
             "# Cite",
         ):
             assert part in page, (one.tag, part)
-        assert notation.found_in(one.latex), one.tag
+        assert notation.found_in(claim.words_tex(one)), one.tag
         assert f'<p class="slogan">{unicode.words(one.slogan)}</p>' in page
         for said in (*one.hypotheses, *one.without):
             assert unicode.words(said) in page
@@ -99,6 +99,7 @@ def test_figures_of_a_page_are_the_ledgers(book: Book) -> None:
     for cell in entry["agreements"]:
         assert claim.number(cell["discrepancy"]) in page
     assert entry["statement_sha256"][:16] in page
+    assert f"<b>{entry['mutants']['refuted']} of {entry['mutants']['total']}</b> refuted" in page
 
 
 def test_a_derivation_is_laid_out_line_by_line(derived: Book) -> None:
