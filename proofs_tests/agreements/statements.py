@@ -65,12 +65,16 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "regression-targets": (1, "line"),
     "conditional-velocities": (1, "points"),
     "flow-matching-clock": (2, "line"),
-    "optimal-predictions": (6, "line"),
-    "probability-flow-in-four-parametrisations": (3, "line"),
+    "optimal-predictions": (7, "line"),
+    "probability-flow-in-four-parametrisations": (4, "line"),
     "conjugate-flows": (4, "points"),
-    "common-marginals": (2, "points"),
+    "common-marginals": (4, "line"),
     "ddim-is-euler": (2, "line"),
     "loss-weights": (4, "points"),
+    "named-sdes": (4, "points"),
+    "pure-noise-in-finite-time": (3, "line"),
+    "ancestral-step": (2, "points"),
+    "kernel-score": (2, "points"),
 }
 
 #: Few cells each: three targets, and three of the schedules, not the same for all statements.
@@ -81,7 +85,7 @@ TARGETS: dict[Where, tuple[str, ...]] = {
 }
 FIRST, OTHERS = ("vp-linear", "flow-matching", "ve"), ("edm", "vp-cosine", "sub-vp", "trigonometric")
 #: Statements of which nothing is left under a schedule without drift: 0 = 0.
-DRIFTING, WITHOUT_DRIFT = ("linear-sde-moments",), {"ve", "edm"}
+DRIFTING, WITHOUT_DRIFT = ("linear-sde-moments", "named-sdes", "ancestral-step"), {"ve", "edm"}
 
 
 class WitnessFails(ValueError):

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from sympy.core.function import AppliedUndef
+
 from concordant.theory.kernel import sentences
 from concordant.theory.kernel.formula import plain, tex
 from concordant.theory.kernel.hypotheses import Hypothesis as Raw
 from concordant.theory.kernel.notation import PLAIN, TEX, Notation
 from concordant.theory.kernel.rules import Theorem
 from concordant.theory.kernel.sentences import DEFINITIONS, INFERENCES, KINDS, RULES, Speaker, is_clause
-from concordant.theory.kernel.terms import Bind, Expr, Field, Point, walk
+from concordant.theory.kernel.terms import DIM, Bind, Const, Expr, Field, Num, Point, walk
 
 Place = tuple[int, int]
 
@@ -186,9 +188,9 @@ class Story:
         places: dict[str, list[Place]] = {}
         for number, step in enumerate(self.steps, 1):
             for n, line in enumerate(self._lines(step), 1):
-                for h in self._hypotheses(self.own(line)):
+                for h in self._hypotheses({*(own := self.own(line)), *_declared(line, own)}):
                     places.setdefault(_inner(h.plain), []).append((number, n))
-        found = self._hypotheses(self.theorem.hyps)
+        found = self._hypotheses({*self.theorem.hyps, *_declared(self.theorem, self.theorem.hyps)})
         made = [Hypothesis(h.kind, h.tex, h.plain, tuple(places.get(_inner(h.plain), ()))) for h in found]
         short = zip(*(s.abbreviations_in_words() for s in self.speakers), strict=True)
         text = " ".join([h.tex for h in made] + [self.side(e, [e])[0] for th in self.steps for e in (th.lhs, th.rhs)])
@@ -263,6 +265,15 @@ def _standard(words: str, line: Theorem) -> bool:
         return True
     rules = {p.rule for p in line.premises}
     return words in ("differentiation under the integral", "Itô's table") or set(words.split(" and ")) <= rules
+
+
+def _declared(th: Theorem, hyps: Iterable[Raw]) -> Iterator[Raw]:
+    """What the scalars in a statement and in its hypotheses are declared to be: positive."""
+    told = [th.lhs, th.rhs, *(part for h in hyps for part in h[1:] if isinstance(part, Expr))]
+    for inner in (one for e in told for one in walk(e) if isinstance(one, Num)):
+        for scalar in inner.value.atoms(Const, AppliedUndef) - {DIM}:
+            if scalar.is_positive:
+                yield "positive", Num(scalar)
 
 
 def _inner(sentence: str) -> str:
