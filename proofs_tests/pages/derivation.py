@@ -62,6 +62,7 @@ def derivation_of(slug: str) -> DerivationPage | None:
     lines: list[Line] = []
     where: dict[str, list[int]] = {}
     raws: dict[str, tuple[Any, ...]] = {}
+    kinds: dict[str, str] = {}
     definitions: list[str] = []
     statements: list[str] = []
     for part, theorem in enumerate(made.theorems, 1):
@@ -79,6 +80,7 @@ def derivation_of(slug: str) -> DerivationPage | None:
                 definitions += [h.tex] if h.tex not in definitions else []
             else:
                 where.setdefault(h.tex, []).extend(place[at] for at in h.used_at if at in place)
+                kinds[h.tex] = h.kind
         raws |= {story.sentence(raw)[0]: raw for raw in theorem.hyps}
         if said.note_tex:
             definitions.append(said.note_tex)
@@ -86,7 +88,7 @@ def derivation_of(slug: str) -> DerivationPage | None:
     return DerivationPage(
         title=slug,
         statement=several if len(statements) > 1 else statements[0],
-        hypotheses=[_hypothesis(text, used, raws[text]) for text, used in where.items()],
+        hypotheses=[_hypothesis(text, used, kinds[text], raws.get(text, ())) for text, used in where.items()],
         lines=lines,
         script=script(slug) or "",
         idea=made.idea,
@@ -94,13 +96,11 @@ def derivation_of(slug: str) -> DerivationPage | None:
     )
 
 
-def _hypothesis(text: str, used: Sequence[int], raw: tuple[Any, ...]) -> Hypothesis:
-    """What the kernel assumes, as a page tells it."""
-    from concordant.theory.kernel.sentences import kind_of
-
-    every = raw[0] == "for every test function"
+def _hypothesis(text: str, used: Sequence[int], kind: str, raw: tuple[Any, ...]) -> Hypothesis:
+    """What the kernel assumes, as a page tells it; `raw` is empty for what is declared of a symbol."""
+    every = raw[:1] == ("for every test function",)
     terms = assumptions.terms_of(raw)
-    return Hypothesis(_sentence(text), tuple(sorted(set(used))), kind=kind_of(raw), terms=terms, every=every)
+    return Hypothesis(_sentence(text), tuple(sorted(set(used))), kind=kind, terms=terms, every=every)
 
 
 #: Statements of more characters than this are broken before their relation.
