@@ -83,7 +83,7 @@ def test_every_claim_has_a_page_with_its_parts(book: Book) -> None:
             "# Sources",
             "# Cite",
         ):
-            assert part in page, (one.tag, part)
+            assert part in page or ("checked" in part and not book.entry(one.slug)["agreements"]), (one.tag, part)
         assert notation.found_in(claim.words_tex(one)), one.tag
         assert f'<p class="slogan">{unicode.words(one.slogan)}</p>' in page
         for said in (*one.hypotheses, *one.without):
