@@ -127,7 +127,11 @@ def in_words(items: Iterable[Hypothesis]) -> str:
     """The claim's own hypotheses, each with what breaks without it."""
     rows = []
     for item in items:
-        without = f'<p class="without"><b>Without it</b> {unicode.words(item.without)}</p>' if item.without else ""
+        without = (
+            f'<p class="without"><b>Without it</b> {unicode.words(unicode.whole(item.without))}</p>'
+            if item.without
+            else ""
+        )
         rows.append(f"<li>{unicode.words(item.text)}{used(item.used_in)}{without}</li>")
     return f'<ul class="hypotheses">{"".join(rows)}</ul>'
 

@@ -63,10 +63,6 @@ def statement_tex(book: Book, claim: Claim) -> str:
     return f"{said}\n\n$${found.statement}$$" if found else said
 
 
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:].rstrip(".") + "."
-
-
 def badge(status: str) -> str:
     """A status as a small label with its colour."""
     return f'<span class="badge {graph.css_name(status)}">{status}</span>'
@@ -96,7 +92,7 @@ def status_line(book: Book, claim: Claim, entry: Entry) -> str:
     status = book.status(claim.slug)
     said = [badge(status), MEANINGS[status]]
     if claim.reason:
-        said.append(f"{unicode.words(_sentence(claim.reason))}")
+        said.append(f"{unicode.words(unicode.whole(claim.reason))}")
     cells, wrong = entry["agreements"], entry["wrong_formulas"]
     if facts := entry.get("derivation"):
         said.append(f"<b>{facts['lines']}</b> line{'s' * (facts['lines'] != 1)}.")

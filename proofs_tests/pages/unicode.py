@@ -65,6 +65,17 @@ def words(sentence: str) -> str:
     return text(dollars(sentence))
 
 
+def whole(said: str) -> str:
+    """A remark as a sentence: a capital, unless it begins with a formula, and a full stop.
+
+    >>> whole("the mean is infinite"), whole("x_0 is lost."), whole("log p_0 is not there")
+    ('The mean is infinite.', 'x_0 is lost.', 'log p_0 is not there.')
+    """
+    first = re.match(r"[a-z]{2,}(?=[\s,;])|a(?=\s)", said)
+    head = said[:1].upper() if first and first[0] not in NAMED and not re.fullmatch(r"d[a-z]", first[0]) else said[:1]
+    return head + said[1:].rstrip(".") + "."
+
+
 @cache
 def _sentence(words: str) -> str:
     pieces = re.split(r"(\s+)", words)
