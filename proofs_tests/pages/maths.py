@@ -22,11 +22,11 @@ TAG = re.compile(r"\\tag\*?\{([^}]*)\}")
 
 WORDS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "eta": "η", "theta": "θ",
-    "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
+    "kappa": "κ", "zeta": "ζ", "ell": "ℓ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
     "varphi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Lambda": "Λ", "Sigma": "Σ",
     "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "nabla": "∇", "partial": "∂", "int": "∫", "sum": "Σ", "prod": "Π", "le": "≤",
     "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈", "equiv": "≡", "in": "∈", "to": "→",
-    "mapsto": "↦", "infty": "∞", "cdot": "·", "times": "×", "circ": "∘", "mid": "|", "vert": "|", "lvert": "|",
+    "mapsto": "↦", "iint": "∫∫", "infty": "∞", "cdot": "·", "times": "×", "circ": "∘", "mid": "|", "vert": "|", "lvert": "|",
     "rvert": "|", "Vert": "‖", "lVert": "‖", "rVert": "‖", "|": "‖", "pm": "±", "sqrt": "√", "sim": "~", "star": "*",
     "top": "ᵀ", "dots": "…", "ldots": "…", "cdots": "…", "prime": "′", "propto": "∝", "otimes": "⊗", "det": "det",
 }  # fmt: skip

@@ -192,6 +192,19 @@ def test_symbols_in_sentences_become_formulas_and_lose_nothing(typesetter: Types
     typesetter.render([Formula(tex) for tex, _ in found], "the registry")  # KaTeX refuses none
 
 
+def signs(text: str) -> set[str]:
+    """The Greek letters and signs that can stand for nothing else."""
+    import unicodedata
+
+    return {c for c in unicodedata.normalize("NFKD", text) if "α" <= c <= "ω" or c in "ΓΔΛΠΣΦΨΩ∇∂∫≤≥≠∞"}
+
+
+def test_the_statement_in_tex_has_all_symbols_of_the_one_in_words() -> None:
+    for one in registry.claims().values():
+        told = maths.DOLLARS.sub(lambda m: maths.plain(m[1] or m[2]), claim.words_tex(one))
+        assert signs(one.statement) <= signs(told), (one.tag, signs(one.statement) - signs(told))
+
+
 @pytest.mark.parametrize(
     ("said", "made"),
     [
