@@ -53,7 +53,8 @@ def _shifted(schedule: Schedule, first: float, last: float, theta: Tensor, shift
     ends = torch.as_tensor([first, last], dtype=torch.float64) / schedule.T
     start, end = ends / (shift - (shift - 1) * ends)
     u = start + (end - start) * theta
-    return schedule.T * shift * u / (1 + (shift - 1) * u)
+    times: Tensor = schedule.T * shift * u / (1 + (shift - 1) * u)
+    return times
 
 
 def _beta(theta: Tensor) -> Tensor:
