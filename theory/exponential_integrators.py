@@ -151,7 +151,7 @@ def ddim_family() -> tuple[Theorem, ...]:
 def conditional_flow() -> tuple[Theorem, ...]:
     """Ψ_{s→t}(x) = α_t x_0 + (σ_t/σ_s)(x - α_s x_0): put one into another, differentiate, and put the kernel's point in."""
     a_s, s_s = const("α_s", positive=True), const("σ_s", positive=True)
-    a_u, s_u = const("α_u", positive=True), const("σ_u", positive=True)
+    a_u, s_u = const("α_m", positive=True), const("σ_m", positive=True)
     data, eps = Point("x0"), Point("ε")
     X, X0, E = coords(x), coords(data), coords(eps)
 

@@ -45,7 +45,7 @@ def named_sdes() -> tuple[Theorem, ...]:
     """Put α² + σ² = 1, σ = 1 - α² or α = 1 into f = (log α)' and g² = (σ²)' - 2fσ²."""
     vp = derive(diffusion(1 - a**2)).to(-2 * rate, by=algebra)
     sub_vp = derive(diffusion((1 - a**2) ** 2)).to(-2 * rate * (1 - a**4), by=algebra)
-    steepness = const("c")
+    steepness = const("κ")
     geometric = given("log σ is a straight line in t", d_dt(log(s), t), lift(steepness))
     ve = (
         derive(d_dt(s**2, t))

@@ -4,7 +4,7 @@
 {{ claimed a b }}      those of the claims with these slugs that are there;  {{ listed a b }}, as a list
 {{ chapter sde }}      the list of all claims of a topic
 {{ ledger }}           the state of the ledger in figures;  {{ summary }} in a sentence;  {{ version }}, its version
-{{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}, {{ axioms }}, {{ traps }}
+{{ claims }}, {{ map }}, {{ notation }}, {{ coverage }}, {{ statuses }}, {{ run }}, {{ cite }}, {{ axioms }}, {{ traps }}, {{ trusted }}
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 
 from concordant.errors import BadInput, nearest
+from concordant.proofs_tests import trusted
 from concordant.proofs_tests.pages import claim, figures, graph, lists, notation, topics
 from concordant.proofs_tests.pages.book import Book
 from concordant.proofs_tests.pages.later import later
@@ -116,6 +117,12 @@ def traps(_: Book) -> str:
     return later(f'<ul class="traps">{refused}{carried}</ul>')
 
 
+def how_long(_: Book) -> str:
+    """The length of what has to be trusted."""
+    lines, code = trusted.replay()
+    return f"{lines} lines, {code} of them code and the others blank, comments and docstrings"
+
+
 def cite(book: Book) -> str:
     """BibTeX for the whole."""
     url = f"  url = {{{book.address}}},\n" if book.address else ""
@@ -145,4 +152,5 @@ MADE: dict[str, Callable[[Book], str]] = {
     "cite": cite,
     "axioms": axioms,
     "traps": traps,
+    "trusted": how_long,
 }

@@ -78,7 +78,7 @@ def conditional(s: Setting) -> Witness:
     """Three times, and points that belong to their data and noise."""
     a, sigma = s.case.level(level(s, 0.3))
     at = {"x": s.points(), "x0": clean_points(s), "ε": noise_points(s), "t": f64(level(s, 0.7))}
-    return Witness(s.boxes, {}, numbers(s) | {"α_u": a, "σ_u": sigma}, functions(s), at=at, name=str(s.case))
+    return Witness(s.boxes, {}, numbers(s) | {"α_m": a, "σ_m": sigma}, functions(s), at=at, name=str(s.case))
 
 
 def preserving(s: Setting) -> Witness:

@@ -26,9 +26,9 @@ STEEPNESS, LOWEST = 8.5, 0.01  # log(σ_max/σ_min) and σ_min of the geometric 
 
 
 def geometric(s: Setting) -> Witness:
-    """σ = σ_min e^{ct}, the levels of NCSN."""
+    """σ = σ_min e^{κt}, the levels of NCSN."""
     return replace(
-        rates(s), functions={"σ": lambda t: LOWEST * (STEEPNESS * t).exp()}, constants={"c": STEEPNESS}, at={"t": CLOCK}
+        rates(s), functions={"σ": lambda t: LOWEST * (STEEPNESS * t).exp()}, constants={"κ": STEEPNESS}, at={"t": CLOCK}
     )
 
 
