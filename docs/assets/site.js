@@ -21,7 +21,7 @@
 
   // what scrolls sideways must be reachable by keyboard
   const reach = () => {
-    for (const one of document.querySelectorAll(".equation, .scroll, figure > p")) {
+    for (const one of document.querySelectorAll(".equation, .scroll, .long, figure > p")) {
       if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
       else one.removeAttribute("tabindex");
     }

@@ -15,6 +15,7 @@ from concordant.proofs_tests.pages.katex import Formula, Typesetter
 
 PLACEHOLDER = re.compile(r'<span class="tex( display)?" data-tex="([^"]*)">([^<]*)</span>([.,;:!?)]*)')
 SHORT = 30  # characters of an inline formula that is kept on one line with the punctuation after it
+LONG = 110  # characters of TeX from which an inline formula scrolls where the screen is narrower
 SEARCH_ONLY = re.compile(r'<span class="search-only">[^<]*</span>')
 ARITHMATEX = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 DOLLARS = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.DOTALL)
@@ -128,6 +129,8 @@ def typeset(page: str, by: Typesetter, where: str) -> str:
     def put(match: re.Match[str]) -> str:
         formula, after = next(order), match[4]
         if not formula.display:
+            if len(formula.tex) > LONG:
+                return f'<span class="long">{ready[formula]}</span>{after}'
             shown = ready[formula] + after
             return f'<span class="together">{shown}</span>' if after and len(match[3]) <= SHORT else shown
         tag = TAG.search(formula.tex)
