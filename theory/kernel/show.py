@@ -323,16 +323,6 @@ def statement(theorem: Theorem, notation: Notation | None = None) -> Statement:
     return Story(theorem, notation).statement()
 
 
-def lines(theorem: Theorem, notation: Notation | None = None) -> list[Line]:
-    """The derivation, step after step."""
-    return Story(theorem, notation).lines()
-
-
-def hypotheses(theorem: Theorem, notation: Notation | None = None) -> list[Hypothesis]:
-    """What is defined and assumed, each once, with the lines that need it."""
-    return Story(theorem, notation).hypotheses()
-
-
 def hypothesis_text(h: Raw, notation: Notation | None = None, known: Iterable[Expr] = ()) -> tuple[str, str]:
     """A hypothesis as a sentence, in TeX and plain; `known` are expressions in which its fields occur with arguments."""
     of = list(known)
@@ -363,9 +353,7 @@ __all__ = [
     "Line",
     "Statement",
     "axioms",
-    "hypotheses",
     "hypothesis_text",
-    "lines",
     "plain",
     "statement",
     "tex",
