@@ -109,9 +109,9 @@ def liouville() -> Theorem:
     ).qed()
 
 
-@derivation("composed-layers", notation={"c": "log|det ∂f|"})
+@derivation("composed-layers", notation={"c": "ℓ"})
 def composed_layers() -> Theorem:
-    """Induction on the number of layers: each takes the logarithm of its determinant off."""
+    """Induction on the number of layers: each takes ℓ, the logarithm of its determinant, off."""
     n, k, w = step("n"), step("k"), Path("w")
     p, stretch = scalar("p"), scalar("c")
 

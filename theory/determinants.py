@@ -1,14 +1,13 @@
 """Derivations of determinants: a planar layer's, and a residual layer's as a series of traces.
 
-A determinant is known to the kernel by Jacobi's formula only, d log|det J(s)|/ds = tr(J⁻¹ dJ/ds), which is a hypothesis.
+A determinant is known to the kernel by Jacobi's formula only, d log|det J(s)|/ds = tr(J⁻¹ dJ/ds), which is a hypothesis; ℓ stands for log|det J|.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from concordant.theory.calculus import i, j, t
-from concordant.theory.change_of_variables import entry
+from concordant.theory.calculus import i, j
 from concordant.theory.derivation import derivation
 from concordant.theory.kernel.rules import (
     Theorem,
@@ -36,12 +35,20 @@ from concordant.theory.kernel.terms import (
     over_time,
     scalar,
     step,
+    time,
     total,
     vector,
 )
 
+t = time("s")  # from the identity at s = 0 to the layer at s = 1
 
-@derivation("planar-determinant", notation={"e": "log|det J|"})
+
+def entry(name: str, row: Index, column: Index) -> Expr:
+    """An entry of a matrix that depends on s."""
+    return Field(name, (t,), (row, column))
+
+
+@derivation("planar-determinant", notation={"e": "ℓ"})
 def planar_determinant() -> tuple[Theorem, Theorem, Theorem]:
     """Write down the inverse of J = I + s u wᵀ; the trace of inverse times derivative is the slope of log(1 + s w·u), so that
     Jacobi's formula, integrated over s from 0 to 1, gives the determinant."""
@@ -74,22 +81,29 @@ def planar_determinant() -> tuple[Theorem, Theorem, Theorem]:
     ).qed()
     jacobi = given("Jacobi's formula", d_dt(det, t), trace)
     no_change = (derive(d_dt(det - log(size), t)).to(0, by=using(jacobi, slope.inside(lambda e: -e)))).qed()
+    start = given("the identity has determinant 1", scalar("e")(0), lift(0))
+    at_one = derive(scalar("m")(0)).to(1, by=named).qed()
+    no_log = derive(log(scalar("m")(0))).to(log(1), by=at_one.inside(log)).to(0, by=algebra).qed()
     whole = (
-        derive((scalar("e")(1) - log(scalar("m")(1))) - (scalar("e")(0) - log(scalar("m")(0))))
+        derive(scalar("e")(1))
         .to(
-            over_time(d_dt(det - log(size), t), t, 0, 1),
+            log(scalar("m")(1)) + (scalar("e")(0) - log(scalar("m")(0))) + over_time(d_dt(det - log(size), t), t, 0, 1),
             by=using(
                 fundamental_theorem(det - log(size), t, 0, 1).inside(lambda e: -e),
                 text="the fundamental theorem of calculus",
             ),
         )
-        .to(0, by=using(no_change.inside(lambda e: over_time(e, t, 0, 1)), text="the two slopes are equal"))
+        .to(
+            log(scalar("m")(1)) + (scalar("e")(0) - log(scalar("m")(0))),
+            by=using(no_change.inside(lambda e: over_time(e, t, 0, 1)), text="the two slopes are equal"),
+        )
+        .to(log(scalar("m")(1)), by=using(start, no_log.inside(lambda e: -e), text="both logarithms begin at 0"))
     ).qed()
     return unit, slope, whole
 
 
 class Series:
-    """The powers M(k) = A^k, the coefficients c(k) = (-s)^k, and R = (I + sA)⁻¹A, each by its equation; the time is s."""
+    """The powers M(k) = A^k, the coefficients c(k) = (-s)^k, and R = (I + sA)⁻¹A, each by its equation."""
 
     n, k = step("n"), step("k")
 
@@ -209,7 +223,7 @@ class Series:
         return induction(n, 0, self.whole, right, self.base(), more)
 
 
-@derivation("trace-series-with-remainder", notation={"M": "A^", "e": "log|det J|"})
+@derivation("trace-series-with-remainder", notation={"e": "ℓ"})
 def trace_series() -> tuple[Theorem, Theorem]:
     """R = A - s A R, put into itself n times; Jacobi's formula and an integral over s from 0 to 1 make of the series for tr R
     one for the determinant of J = I + s A, with what is left."""
@@ -232,20 +246,31 @@ def trace_series() -> tuple[Theorem, Theorem]:
         .to(s.sign(n) * s.rest(n), by=identity)
     ).qed()
 
+    start = given("the identity has determinant 1", scalar("e")(0), lift(0))
+    none = given("b begins at 0", scalar("b")(k, 0), lift(0))
+
     def at(when: int) -> Expr:
-        return scalar("e")(when) - total(scalar("b")(k, when) * s.trace(k), k, 1, n)
+        return total(scalar("b")(k, when) * s.trace(k), k, 1, n)
 
     whole = (
-        derive(at(1) - at(0))
+        derive(scalar("e")(1))
         .to(
-            over_time(d_dt(det - series, t), t, 0, 1),
+            at(1) + scalar("e")(0) - at(0) + over_time(d_dt(det - series, t), t, 0, 1),
             by=using(
                 fundamental_theorem(det - series, t, 0, 1).inside(lambda e: -e),
                 text="the fundamental theorem of calculus",
             ),
         )
         .to(
-            over_time(s.sign(n) * s.rest(n), t, 0, 1),
+            at(1) + over_time(d_dt(det - series, t), t, 0, 1),
+            by=using(
+                start,
+                none.inside(lambda e: -total(e * s.trace(k), k, 1, n)),
+                text="the logarithm and the primitives begin at 0",
+            ),
+        )
+        .to(
+            at(1) + over_time(s.sign(n) * s.rest(n), t, 0, 1),
             by=using(rate.inside(lambda e: over_time(e, t, 0, 1)), text="its rate, as above"),
         )
     ).qed()

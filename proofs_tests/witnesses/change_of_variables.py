@@ -113,7 +113,9 @@ def planar(s: Setting) -> Witness:
         return value
 
     fields: dict[str, Any] = {"u": lambda: slope, "w": lambda: w, "e": determinant}
-    return Witness({"": cube(s.dimension, 1.0, 0.5)}, fields, at={"t": TIMES}, name=str(s.case))
+    return Witness(
+        {"": cube(s.dimension, 1.0, 0.5)}, fields, at={"s": TIMES}, kinds=kinds("", "u w e m"), name=str(s.case)
+    )
 
 
 def residual(s: Setting) -> Witness:
@@ -126,7 +128,7 @@ def residual(s: Setting) -> Witness:
         return eye + f64(t)[..., None, None] * a
 
     def primitive(k: Any, t: Any) -> Tensor:
-        return -((-f64(t)) ** int(k)) / int(k) if int(k) else -f64(t).log()
+        return -((-f64(t)) ** int(k)) / int(k) if int(k) else 1 + f64(t).log()  # of 1/s, where a bound is off
 
     fields: dict[str, Any] = {
         "A": lambda: a,
@@ -136,8 +138,10 @@ def residual(s: Setting) -> Witness:
         "R": lambda t: torch.linalg.solve(larger(t), a.expand_as(larger(t))),
         "e": lambda t: torch.linalg.slogdet(larger(t))[1],
     }
-    at = {"t": TIMES, "n": [1, 2, 4]}
-    return Witness({"": cube(s.dimension, 1.0, 0.5)}, fields, at=at, name=str(s.case))
+    at = {"s": TIMES, "n": [1, 2, 4]}
+    return Witness(
+        {"": cube(s.dimension, 1.0, 0.5)}, fields, at=at, kinds=kinds("", " ".join(fields)), name=str(s.case)
+    )
 
 
 # ------------------------------------------------------------------------------------------------ layers
@@ -187,7 +191,9 @@ def sensitivities(s: Setting) -> Witness:
         "J": lambda t: flow.diagonal(flow.speed * (flow.map(y, t) @ flow.turn) / root(t)),
     }
     at = {"t": TIMES}
-    return Witness({"": cube(s.dimension, 1.0, 0.5)}, fields, {"T": 0.9}, at=at, name=str(s.case))
+    return Witness(
+        {"": cube(s.dimension, 1.0, 0.5)}, fields, {"T": 0.9}, at=at, kinds=kinds("", "d a b J"), name=str(s.case)
+    )
 
 
 def layer(s: Setting) -> Witness:
