@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import sympy as sp
+
 from concordant.theory.calculus import fokker_planck, i, j, t, x
 from concordant.theory.derivation import derivation
 from concordant.theory.kernel.rules import (
@@ -46,6 +50,7 @@ from concordant.theory.kernel.terms import (
 )
 from concordant.theory.sde import FLOW, along_the_flow
 
+ORIGIN = sp.Integer(0)
 z, v = Along("z", t), vector("v")
 end = const("T", positive=True)
 
@@ -56,7 +61,7 @@ def entry(name: str, row: Index, column: Index) -> Expr:
 
 
 @derivation("change-of-variables-along-a-flow", notation={"ρ": "_t", "q": "_t", "h": "π", "c": "ℓ"})
-def along_a_flow() -> tuple[Theorem, Theorem]:
+def along_a_flow() -> tuple[Theorem, Theorem, Theorem]:
     """π e^{-ℓ} obeys the continuity equation that the carried density obeys, and is equal to it at the start; and ℓ grows by
     the divergence, by Jacobi's formula for the determinant."""
     moved, stretch, q, V = scalar("h")(x, t), scalar("c")(x, t), scalar("q")(x, t), v(x, t)
@@ -76,7 +81,7 @@ def along_a_flow() -> tuple[Theorem, Theorem]:
         )
         .to(-div(q * V, x), by=named)
     ).qed()
-    return uniqueness(fokker_planck("ρ", V, 0), solves, "ρ", (x, t), q), liouville()
+    return solves, uniqueness(fokker_planck("ρ", V, 0), solves, "ρ", (x, t), q), liouville()
 
 
 def liouville() -> Theorem:
@@ -115,13 +120,13 @@ def composed_layers() -> Theorem:
     n, k, w = step("n"), step("k"), Path("w")
     p, stretch = scalar("p"), scalar("c")
 
-    def density(at: object) -> Expr:
+    def density(at: Any) -> Expr:
         return log(p(at, At(w, at)))
 
-    def taken(at: object) -> Expr:
+    def taken(at: Any) -> Expr:
         return stretch(at, At(w, at - 1))
 
-    left, start = density(n), density(lift(0).value)
+    left, start = density(n), density(ORIGIN)
     right = start - total(taken(k), k, 1, n)
     layer = given("a layer changes variables", density(n + 1), density(n) - taken(n + 1))
     none = empty_sum(taken(k), k, 1)
@@ -146,7 +151,7 @@ def node_likelihood() -> tuple[Theorem, Theorem]:
     inside, _ = along_the_flow()
     p = scalar("p")
     change = log(p(z, t))
-    start, stop = (log(p(Along("z", s), s)) for s in (lift(0).value, end))
+    start, stop = (log(p(Along("z", s), s)) for s in (ORIGIN, end))
     path = over_time(scalar("u")(z, t), t, 0, end)
     forwards = (
         derive(stop)
@@ -188,7 +193,7 @@ def adjoint_sensitivity() -> tuple[Theorem, Theorem]:
         )
     ).qed()
 
-    def at(s: object) -> Expr:
+    def at(s: Any) -> Expr:
         return dot(vector("a")(s), vector("d")(s))
 
     whole = (

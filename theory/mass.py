@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import sympy as sp
+
 from concordant.theory.calculus import fokker_planck, i, mean_of_a_test_function, t, x
 from concordant.theory.derivation import derivation
 from concordant.theory.kernel.rules import (
@@ -28,7 +32,6 @@ from concordant.theory.kernel.terms import (
     dot,
     grad,
     integral,
-    lift,
     log,
     over_time,
     scalar,
@@ -36,6 +39,7 @@ from concordant.theory.kernel.terms import (
     vector,
 )
 
+ORIGIN = sp.Integer(0)
 z, v = Along("z", t), vector("v")
 end = const("T", positive=True)
 P, V = scalar("p")(x, t), v(x, t)
@@ -70,20 +74,20 @@ def mass_conservation() -> tuple[Theorem, Theorem]:
     both = change_along("p", "h", "c"), change_along("ρ", "k", "e")
     apart = log(scalar("p")(z, t)) - log(scalar("ρ")(z, t))
 
-    def at(s: object) -> Expr:
+    def at(s: Any) -> Expr:
         return log(scalar("p")(Along("z", s), s)) - log(scalar("ρ")(Along("z", s), s))
 
     still = derive(d_dt(apart, t)).to(0, by=using(both[0], both[1].inside(lambda e: -e))).qed()
     kept = (
         derive(at(end))
         .to(
-            at(lift(0).value) + over_time(d_dt(apart, t), t, 0, end),
+            at(ORIGIN) + over_time(d_dt(apart, t), t, 0, end),
             by=using(
                 fundamental_theorem(apart, t, 0, end).inside(lambda e: -e), text="the fundamental theorem of calculus"
             ),
         )
         .to(
-            at(lift(0).value),
+            at(ORIGIN),
             by=using(
                 still.inside(lambda e: over_time(e, t, 0, end)), text="both logarithms change by -∇·v along the way"
             ),

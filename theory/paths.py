@@ -130,7 +130,9 @@ def any_source() -> Theorem:
 def velocity_from_scores() -> Theorem:
     """The marginal score is the posterior mean of the kernel's score, and f x is its own mean."""
     f, g = const("f", real=True), const("g", real=True)
-    mean, _ = scores.marginal_score()
+    made = scores.marginal_score()
+    assert isinstance(made, tuple)
+    mean = made[0]
     half, drift = lift(HALF * g**2), lift(f) * X
     density, joint = scores.p(x), scores.joint
     mass = derive(density).to(integral(joint, scores.x0), by=scores.marginal).qed()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -122,7 +122,7 @@ def one_sided_and_the_conditional_score(case: Case) -> Iterator[Compare]:
 
 
 # -------------------------------------------------------------------- the table
-TABLE = {
+TABLE: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
     "flow-matching": lambda t: (1 - t, t),
     "trigonometric": lambda t: (torch.cos(math.pi * t / 2), torch.sin(math.pi * t / 2)),
 }

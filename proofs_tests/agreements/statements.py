@@ -71,7 +71,7 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "common-marginals": (2, "points"),
     "ddim-is-euler": (2, "line"),
     "loss-weights": (4, "points"),
-    "change-of-variables-along-a-flow": (2, "points"),
+    "change-of-variables-along-a-flow": (3, "points"),
     "planar-determinant": (3, "points"),
     "trace-series-with-remainder": (2, "points"),
     "composed-layers": (1, "points"),

@@ -203,7 +203,7 @@ def layer(s: Setting) -> Witness:
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
-    "change-of-variables-along-a-flow": (pointwise(bent), pointwise(jacobian)),
+    "change-of-variables-along-a-flow": (pointwise(bent), pointwise(bent), pointwise(jacobian)),
     "planar-determinant": (pointwise(planar),) * 3,
     "trace-series-with-remainder": (pointwise(residual),) * 2,
     "composed-layers": (pointwise(layers),),
