@@ -16,7 +16,7 @@ from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.calculus import transport
 from concordant.proofs_tests.witnesses.change_of_variables import Bent
-from concordant.proofs_tests.witnesses.common import Factory, here, kinds, level, mean, one_time, pointwise
+from concordant.proofs_tests.witnesses.common import Factory, finer, here, kinds, level, mean, one_time, pointwise
 
 
 def forwards(s: Setting) -> Witness:
@@ -43,7 +43,8 @@ def tested(s: Setting) -> Witness:
     """The exact density, its velocity and a test function."""
     w = transport(s)
     fields: dict[str, Any] = {"p": s.marginal, "v": mean(s, "velocity"), "φ": s.test_function("φ")}
-    return replace(w, fields=fields, at={"t": s.t}, kinds=kinds("p", "v"))
+    box = s.boxes[""]  # made finer: the test function is as narrow as the density
+    return replace(w, boxes={"": finer(box, box.spacing)}, fields=fields, at={"t": s.t}, kinds=kinds("p", "v"))
 
 
 def back_from_noise(s: Setting) -> Witness:
