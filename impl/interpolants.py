@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from concordant.errors import unknown
+from concordant.errors import BadInput, unknown
 from concordant.impl.batch import column
 from concordant.impl.schedules import Schedule
 
@@ -34,9 +34,21 @@ def _slope(fn: Coefficient, t: Tensor) -> Tensor:
         return torch.autograd.grad(value.sum(), moving)[0]
 
 
+def _same_dimension(x: Tensor, x1: Tensor, name: str) -> None:
+    if x.shape[-1:] != x1.shape[-1:]:
+        raise BadInput(f"{name} must have the dimension of x1, {tuple(x1.shape[-1:])}: it has shape {tuple(x.shape)}")
+
+
 @dataclass(frozen=True)
 class Interpolant:
-    """The coefficients a (of the source) and b (of the target), functions of t elementwise and differentiable."""
+    """The coefficients a (of the source) and b (of the target), functions of t elementwise and differentiable.
+
+    Points have shape (..., D); points of different D raise `BadInput`.
+
+    >>> halfway = torch.tensor(0.5)
+    >>> Interpolant(lambda t: 1 - t, lambda t: t**2).two_sided(torch.ones(1), torch.ones(1), halfway)  # -1 + 2 t
+    tensor([0.])
+    """
 
     a: Coefficient
     b: Coefficient
@@ -51,25 +63,30 @@ class Interpolant:
 
         return cls(lambda t: schedule.sigma(back(t)), lambda t: schedule.alpha(back(t)), schedule.name)
 
-    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """a, b, a' and b', each ready to multiply points."""
-        each = (self.a(t), self.b(t), _slope(self.a, t), _slope(self.b, t))
-        a, b, d_a, d_b = map(column, each)
-        return a, b, d_a, d_b
+    def values(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """a and b, each ready to multiply points."""
+        return column(self.a(t)), column(self.b(t))
+
+    def slopes(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """a' and b', each ready to multiply points."""
+        return column(_slope(self.a, t)), column(_slope(self.b, t))
 
     def path(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
-        """x_t = a x_0 + b x_1."""
-        a, b, _, _ = self.coefficients(t)
+        """x_t = a x_0 + b x_1, for points (..., D) and times () or (...)."""
+        _same_dimension(x0, x1, "x0")
+        a, b = self.values(t)
         return a * x0 + b * x1
 
     def two_sided(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
         """a' x_0 + b' x_1."""
-        _, _, d_a, d_b = self.coefficients(t)
+        _same_dimension(x0, x1, "x0")
+        d_a, d_b = self.slopes(t)
         return d_a * x0 + d_b * x1
 
     def one_sided(self, x: Tensor, x1: Tensor, t: Tensor) -> Tensor:
-        """b' x_1 + (a'/a)(x - b x_1): whatever the source."""
-        a, b, d_a, d_b = self.coefficients(t)
+        """b' x_1 + (a'/a)(x - b x_1): whatever the source.  Infinite where a = 0, at the end of the path."""
+        _same_dimension(x, x1, "x")
+        (a, b), (d_a, d_b) = self.values(t), self.slopes(t)
         return d_b * x1 + d_a / a * (x - b * x1)
 
     def flow(self, y: Tensor, x1: Tensor, t: Tensor) -> Tensor:
@@ -78,7 +95,8 @@ class Interpolant:
 
     def unflow(self, x: Tensor, x1: Tensor, t: Tensor) -> Tensor:
         """Its inverse, (x - b x_1)/a."""
-        a, b, _, _ = self.coefficients(t)
+        _same_dimension(x, x1, "x")
+        a, b = self.values(t)
         return (x - b * x1) / a
 
     def log_prob(self, log_source: Callable[[Tensor], Tensor], x: Tensor, x1: Tensor, t: Tensor) -> Tensor:

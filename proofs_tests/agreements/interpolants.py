@@ -226,7 +226,7 @@ def velocity_of_the_flow(case: Case) -> Iterator[Compare]:
             x = path.flow(2 * y, z, tau)
             start = path.unflow(x, z, tau)
             slope = calculus.slope(lambda u, path=path, start=start: path.flow(start, z, u), tau)  # type: ignore[misc]
-            a, b, d_a, d_b = path.coefficients(tau)
+            (a, b), (d_a, d_b) = path.values(tau), path.slopes(tau)
             size = size_of(2 * d_a * y, d_b * z, d_a / a * b * z, slope)
             yield Compare(path.one_sided(x, z, tau), slope, size, at=f"{path.name}, t = {float(tau):.4g}")
             yield Compare(path.flow(start, z, tau), x, size_of(a * y, b * z), at=f"{path.name}, inverse")

@@ -35,6 +35,8 @@ def test_what_makes_no_sense_is_refused() -> None:
         flows.adjoint(lambda y, t: y, x, 0.0, 1.0, lambda y: y.sum(), [torch.ones(1)])
     with pytest.raises(BadInput, match="did you mean 'linear'"):
         interpolant("liner")
+    with pytest.raises(BadInput, match="x0 must have the dimension of x1"):
+        interpolant("linear").path(torch.zeros(4, 3), x, torch.tensor(0.5))
 
 
 def test_a_map_that_does_not_move_has_no_volume() -> None:
