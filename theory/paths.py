@@ -5,6 +5,8 @@ On the clock of flow matching: a(t) multiplies the source, b(t) the data z.
 
 from __future__ import annotations
 
+import sympy as sp
+
 from concordant.theory import score as scores
 from concordant.theory.calculus import HALF, gaussian, i, t, x
 from concordant.theory.derivation import derivation
@@ -82,6 +84,32 @@ def two_sided_path() -> tuple[Theorem, Theorem]:
         .to(dot(slope, speed), by=algebra)
     ).qed()
     return velocity, weak
+
+
+@derivation("interpolant-velocities")
+def interpolant_velocities() -> tuple[Theorem, ...]:
+    """Differentiate each path; for the trigonometric one the two functions are known by their slopes."""
+    source, data = coords(Point("x0")), coords(Point("x1"))
+    unit = given("the variance is preserved", a**2 + b**2, lift(1))
+    preserving = derive(d_dt((a * source + b * data).at(i), t)).to(
+        (db * (data - b / a * source)).at(i),
+        by=using(
+            unit.inside(lambda e: d_dt(e, t) * source.at(i) / (2 * a)), text="the slope of a² + b² = 1: a a' = -b b'"
+        ),
+    )
+    exploding = derive(d_dt((a * source + data).at(i), t)).to((da * source).at(i), by=algebra)
+    linear = derive(d_dt((lift(1 - t) * source + lift(t) * data).at(i), t)).to((data - source).at(i), by=algebra)
+    cos, sin, quarter = scalar("c")(t), scalar("s")(t), lift(sp.pi / 2)
+    turns = (
+        given("the slope of c = cos πt/2", d_dt(cos, t), -quarter * sin),
+        given("the slope of s = sin πt/2", d_dt(sin, t), quarter * cos),
+    )
+    ends = zip(turns, (source, data), strict=True)
+    trigonometric = derive(d_dt((cos * source + sin * data).at(i), t)).to(
+        (quarter * (cos * data - sin * source)).at(i),
+        by=using(*(turn.inside(lambda e, of=of: e * of.at(i)) for turn, of in ends), text="the two slopes"),  # type: ignore[misc]
+    )
+    return preserving.qed(), exploding.qed(), linear.qed(), trigonometric.qed()
 
 
 @derivation("one-sided-path", notation={"q": "_t|"})

@@ -188,7 +188,7 @@ def _turned(original: Callable[..., flows.Sensitivity]) -> Callable[..., flows.S
 )
 def gradients_by_the_adjoint(case: Case) -> Iterator[Compare]:
     """Gradients of a loss at the end of dx/dt = φ_1 v* + φ_2 x + φ_3, in x(0) and in φ, by the adjoint are those of automatic
-    differentiation through Runge and Kutta's method."""
+    differentiation through Runge and Kutta's method; in φ_1 also of differences of solutions to 1e-12."""
     case = small(case)
     d = case.target.dimension
     start, end = case.times((-0.4, 0.4))
@@ -210,6 +210,14 @@ def gradients_by_the_adjoint(case: Case) -> Iterator[Compare]:
     yield Compare(found.loss, value, value, at="loss")
     for name, got, right in zip(("x(0)", "φ_1", "φ_2", "φ_3"), (found.start, *found.parameters), want, strict=True):
         yield Compare(got, right, norm(right.flatten()) + 1e-3 * norm(want[0].flatten()), at=name)
+    gap, slope = 1e-3, f64(0.0)
+    for steps, weight in ((1, 8 / 12), (2, -1 / 12)):  # differences of fourth order
+        for sign in (1, -1):
+            moved = calculus.solve(
+                lambda y, t, by=sign * steps * gap: field(y, t).detach() + by * exact(y, t), x, start, end, 1e-12, 1e-13
+            )
+            slope = slope + sign * weight / gap * loss(moved)
+    yield Compare(found.parameters[0], slope, slope.abs() + norm(want[0].flatten()), at="φ_1, by differences")
 
 
 # -------------------------------------------------------------------- mass

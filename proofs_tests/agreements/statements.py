@@ -83,6 +83,7 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "reverse-pushforward": (1, "line"),
     "marginal-path": (2, "line"),
     "two-sided-path": (2, "points"),
+    "interpolant-velocities": (4, "points"),
     "one-sided-path": (1, "points"),
     "velocity-from-a-conditional-flow": (3, "points"),
     "any-source": (1, "points"),

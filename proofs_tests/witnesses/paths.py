@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from concordant.impl.batch import f64
-from concordant.impl.interpolants import Interpolant
+from concordant.impl.interpolants import Interpolant, interpolant
 from concordant.impl.sde import LinearSDE, log_prior
 from concordant.proofs_tests.bridge.fields import Setting, cube
 from concordant.proofs_tests.bridge.values import Callback, Logged
@@ -47,6 +47,14 @@ def ends(s: Setting) -> Witness:
     fields: dict[str, Any] = {"φ": s.test_function("φ")}
     at = {"x0": x0.expand(4, -1), "x1": x1.expand(4, -1), "t": clock(s), "x": s.points()}
     return Witness({"": cube(s.dimension, 1.0, 0.5)}, fields, {}, coefficients(path), curves, at, name=str(s.case))
+
+
+def table(s: Setting) -> Witness:
+    """The trigonometric interpolant for the coefficients of all four."""
+    path = interpolant("trigonometric")
+    at = {"x0": noise_points(s), "x1": clean_points(s), "t": f64([0.2, 0.35, 0.6, 0.75])}
+    fields: dict[str, Any] = {"c": path.a, "s": path.b}
+    return Witness({"": cube(s.dimension, 1.0, 0.5)}, fields, {}, coefficients(path), at=at, name=path.name)
 
 
 def from_source(log_source: Callable[[Setting], Callable[[Tensor], Tensor]]) -> Callable[[Setting], Witness]:
@@ -90,6 +98,7 @@ def scores(s: Setting) -> Witness:
 WITNESSES: dict[str, tuple[Factory, ...]] = {
     "marginal-path": (Factory(mixed), Factory(mixed)),
     "two-sided-path": (pointwise(ends), pointwise(ends)),
+    "interpolant-velocities": (pointwise(table),) * 4,
     "one-sided-path": (pointwise(from_source(normal)),),
     "velocity-from-a-conditional-flow": (pointwise(from_source(normal)),) * 3,
     "any-source": (pointwise(from_source(another)),),
