@@ -81,6 +81,23 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "pure-noise-in-finite-time": (3, "line"),
     "ancestral-step": (2, "points"),
     "kernel-score": (2, "points"),
+    "change-of-variables-along-a-flow": (3, "points"),
+    "planar-determinant": (3, "points"),
+    "trace-series-with-remainder": (2, "points"),
+    "composed-layers": (1, "points"),
+    "node-likelihood": (2, "deep"),
+    "adjoint-sensitivity": (2, "points"),
+    "residual-layer-is-an-euler-step": (1, "deep"),
+    "mass-conservation": (2, "points"),
+    "weak-continuity-equation": (2, "line"),
+    "reverse-pushforward": (1, "line"),
+    "marginal-path": (2, "line"),
+    "two-sided-path": (2, "points"),
+    "interpolant-velocities": (4, "points"),
+    "one-sided-path": (1, "points"),
+    "velocity-from-a-conditional-flow": (3, "points"),
+    "any-source": (1, "points"),
+    "velocity-from-conditional-scores": (1, "line"),
 }
 
 #: Few cells each: three targets, and three of the schedules, not the same for all statements.

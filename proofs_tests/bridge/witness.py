@@ -174,7 +174,10 @@ class Witness:
         variables = {v for e in many for v in evaluator.variables(e)}
         of = evaluator.size if sizes else evaluator.value
         rows = [[of(e, env) for e in many] for env in self.environments(variables)]
-        return [torch.stack(torch.broadcast_tensors(*column)) for column in zip(*rows, strict=True)]
+        grids = [torch.stack(torch.broadcast_tensors(*column)) for column in zip(*rows, strict=True)]
+        deepest = max(g.ndim for g in grids)
+        # what is the same at all points, δ_ij say, has no axis for them: the axis of the grid stays the first
+        return [g.reshape(-1, *[1] * (deepest - 1)) if g.ndim == 1 else g for g in grids]
 
     def sides(self, statement: Statement, evaluator: Evaluator | None = None) -> Sides:
         """Both sides of a statement and their scale: the sum of the absolute values of all terms."""
