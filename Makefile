@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help verify quick ledger full test test-slow lint format docs serve site-test clean
+.PHONY: help verify quick ledger full test test-slow coverage lint format docs serve site-test clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,11 @@ test: $(READY) ## The test suite and the doctests
 
 test-slow: $(READY) ## Tests that take longer than a few seconds each
 	$(BIN)/python -m pytest -q -n auto -m "slow and not site"
+
+KERNEL := -q --cov=concordant.theory.kernel --cov-branch
+coverage: $(READY) ## Fail unless the kernel's tests and doctests take every branch of it
+	$(BIN)/python -m pytest $(KERNEL) -n auto --cov-report= $(addprefix proofs_tests/tests/test_,kernel.py kernel_refusals.py kernel_scalars.py print.py show.py)
+	$(BIN)/python -m pytest $(KERNEL) --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=100 --doctest-modules --pyargs concordant.theory.kernel
 
 lint: $(READY) ## Style, formatting and types
 	$(BIN)/ruff check .

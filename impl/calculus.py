@@ -26,12 +26,14 @@ def solve(field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-10
     """x(end) for dx/dt = field(x, t), x(start) = x, to the given tolerances (forwards or backwards in time).
 
     The state may have any shape; one step size serves the whole batch.  Not differentiable.  Raises `ArithmeticError` if
-    the solver gives up or meets a value that is not finite.
+    the solver gives up or meets a value that is not finite.  From a time to itself nothing is evaluated.
 
     >>> decay = lambda x, t: -x
     >>> solve(decay, torch.ones(1, dtype=torch.float64), 0.0, 1.0)
     tensor([0.3679], dtype=torch.float64)
     """
+    if start == end:
+        return x.detach().clone()
     from scipy.integrate import solve_ivp
 
     def flat(t: float, y: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -51,9 +51,9 @@ class LinearSDE:
         """α_{t|s} = α_t/α_s and σ²_{t|s} = σ_t² - α_{t|s}² σ_s² of x_t | x_s ~ N(α_{t|s} x_s, σ²_{t|s} I).
 
         The variance is positive exactly where the signal-to-noise ratio falls from s to t.  Kingma et al. 2021, (appendix A).
+        It is the schedule's `added_variance`, which keeps its digits where s is close to t.
         """
-        ratio = self.schedule.alpha(t) / self.schedule.alpha(s)
-        return ratio, self.schedule.sigma(t) ** 2 - (ratio * self.schedule.sigma(s)) ** 2
+        return self.schedule.alpha(t) / self.schedule.alpha(s), self.schedule.added_variance(s, t)
 
     def posterior(self, x_t: Tensor, x0: Tensor, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (α_{t|s} σ_s²/σ_t²) x_t + (α_s σ²_{t|s}/σ_t²) x_0 and variance σ_s² σ²_{t|s}/σ_t² of x_s | x_t, x_0."""

@@ -67,10 +67,8 @@ class DDPM:
                 f"schedule must be variance preserving (alpha² + sigma² = 1), which {schedule.name!r} is not: "
                 "take VariancePreserving(schedule)"
             )
-        ratio2 = (alpha / torch.cat([alpha.new_ones(1), alpha[:-1]])) ** 2
-        # 1 - (α_i/α_{i-1})² = (σ_i² - (α_i/α_{i-1})² σ_{i-1}²), which keeps its digits while σ is small
-        before = torch.cat([sigma.new_zeros(1), sigma[:-1]]) ** 2
-        return cls((sigma**2 - ratio2 * before).clamp(max=1), times)
+        beta = torch.cat([sigma[:1] ** 2, schedule.added_variance(times[:-1], times[1:])])  # 1 - (α_i/α_{i-1})²
+        return cls(beta.clamp(max=1), times)
 
     @classmethod
     def linear(cls, steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> DDPM:

@@ -1,4 +1,5 @@
-"""Altering what was derived: every mutant of a claim's statements, what became of it, and what the claim's witness is like.
+"""Altering what was derived: every mutant of a claim's statements and of their definitions (see `redefine`), what became of it,
+and what the claim's witness is like.
 
 A mutant is put to the kernel too, by every reason that the derivation gave and by the theorem itself.  So four classes become:
 
@@ -12,7 +13,7 @@ What the kernel accepts and numbers refute, or what it accepts and doesn't follo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +24,9 @@ from concordant.proofs_tests.bridge import check
 from concordant.proofs_tests.bridge.classify import Verdict, counts, verdicts
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.mutants import Mutant, mutants
+from concordant.proofs_tests.redefine import Definition, definitions, redefined
 from concordant.proofs_tests.witnesses import WITNESSES, Factory, plain
-from concordant.theory.derivation import Derivation
+from concordant.theory.derivation import Derivation as Derived
 from concordant.theory.kernel.rules import Reason, Theorem, algebra, difference, given, line, using
 from concordant.theory.kernel.terms import Expr, Refused, lift
 
@@ -162,18 +164,18 @@ def accepted(lhs: Expr, rel: str, rhs: Expr, why: Reason) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------ a claim
-def sample(many: Sequence[Mutant], n: int) -> list[Mutant]:
+def sample(many: Sequence[Any], n: int) -> list[Any]:
     """At most n, evenly spread."""
     if len(many) <= n:
         return list(many)
     return [many[k * len(many) // n] for k in range(n)]
 
 
-def alter(made: Derivation, thorough: bool = True) -> Altered:
+def alter(made: Derived, thorough: bool = True) -> Altered:
     """Every mutant of a claim's statements; or a few of each at the cheapest witness."""
-    factories, found = WITNESSES[made.slug], list[Verdict]()
+    factories, found, known = WITNESSES[made.slug], list[Verdict](), set[Any]()
     for th, factory in zip(made.theorems, factories, strict=True):
-        found += list(settled(th, factory, None if thorough else max(1, FEW // len(factories))))
+        found += list(settled(th, factory, None if thorough else max(1, FEW // len(factories)), known))
     by = counts(found)
     alive = tuple(f"{v.mutant.label}: {v.reason}" for v in found if v.kind == "unexplained")
     refuted = [v for v in found if v.kind == "refuted"]
@@ -182,16 +184,30 @@ def alter(made: Derivation, thorough: bool = True) -> Altered:
     return Altered(total, alive, tuple(f"{v.mutant.label}: {v.reason}" for v in shown), tuple(found))
 
 
-def settled(th: Theorem, factory: Factory, few: int | None) -> Iterator[Verdict]:
-    """The verdicts on one theorem's mutants."""
-    judge, every = Judge(th), list(mutants(th.lhs, th.rel, th.rhs))
-    witnesses: Iterable[Witness] = factory(plain()) if few is None else [factory.at(plain())]
+def settled(th: Theorem, factory: Factory, few: int | None, known: set[Any] | None = None) -> Iterator[Verdict]:
+    """The verdicts on one theorem's mutants, and on those of its definitions that are not `known` from another."""
+    judge, known = Judge(th), set() if known is None else known
+    new = [d for d in definitions(th) if d.hypothesis not in known]
+    known |= {d.hypothesis for d in new}
+    parts: list[Definition | None] = [None, *new]
+    every = [(n, m) for n, d in enumerate(parts) for m in (d.mutants() if d else mutants(th.lhs, th.rel, th.rhs))]
     chosen = every if few is None else sample(every, few)
-    for v in verdicts(th, witnesses, judge.provable, judge.equal, altered=chosen):
-        yield judge.settle(v)
+    witnesses: list[Witness] = list(factory(plain())) if few is None else [factory.at(plain())]
+    for n, d in enumerate(parts):
+        altered = [m for part, m in chosen if part == n]
+        if d is None:
+            found = verdicts(th, witnesses, judge.provable, judge.equal, altered=altered)
+            yield from map(judge.settle, found)
+        else:
+            yield from redefined(d, witnesses, altered, _judged)
 
 
-def witnessed(made: Derivation) -> dict[str, list[str]]:
+def _judged(th: Theorem) -> tuple[Any, Any, Any]:
+    judge = Judge(th)
+    return judge.provable, judge.equal, judge.settle
+
+
+def witnessed(made: Derived) -> dict[str, list[str]]:
     """Of the claim's first witnesses: what is wrong, which analytic hypotheses do not hold by form, what nothing speaks of."""
     problems, untame, unchecked = list[str](), dict[str, None](), dict[str, None]()
     for th, factory in zip(made.theorems, WITNESSES[made.slug], strict=True):

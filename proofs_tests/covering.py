@@ -3,7 +3,7 @@
 A cell is (agreement, target, schedule).  The default design takes, for the i-th agreement, its j-th target with schedule number
 i + j (round and round), until each target and each schedule that it applies to has had its turn.  So every pair
 (agreement, target) and every pair (agreement, schedule) is run, and over all agreements every pair (target, schedule): what
-depends on two factors at a time can't hide.  The quick design takes two cells an agreement, going round targets and schedules
+depends on two factors at a time can't hide.  The quick design takes one cell an agreement, going round targets and schedules
 at coprime paces, and leaves out targets that take long to make.  The full design takes every cell.
 """
 
@@ -55,7 +55,7 @@ def choose(index: int, pairs: Sequence[tuple[str, str]], design: Design) -> list
     allowed = set(pairs)
     targets, schedules = (list(dict.fromkeys(column)) for column in zip(*pairs, strict=True))
     if design == "quick":
-        wanted = [(targets[(2 * index + j) % len(targets)], index + 3 * j) for j in range(2)]
+        wanted = [(targets[index % len(targets)], index)]
     else:
         wanted = [(targets[j % len(targets)], index + j) for j in range(max(len(targets), len(schedules)))]
     chosen = []

@@ -49,7 +49,7 @@ def unexplained(
     """Tags that are gone, and statements that have changed without a word in the errata.
 
     >>> unexplained({"CD-0001": ("a", "b")}, {"CD-0001": ("a", "c")}, [])
-    ['CD-0001 says something else than when it was published: give it a new tag, or an entry in errata.toml']
+    ['CD-0001 says something else than when it was published, with the hash c: a new tag, or an entry in errata.toml']
     >>> unexplained({"CD-0001": ("a", "b")}, {"CD-0001": ("a", "c")}, [{"tag": "CD-0001", "now": "c"}])
     []
     >>> unexplained({"CD-0001": ("a", "")}, {"CD-0001": ("a", "c")}, [])  # derived since
@@ -58,11 +58,11 @@ def unexplained(
     explained = {(e["tag"], e["now"]) for e in said}
     found = [f"{tag} is gone: tags are never deleted" for tag in was if tag not in now]
     for tag in (t for t in was if t in now):
-        changed = [n for w, n in zip(was[tag], now[tag], strict=True) if w and n != w]
-        if any((tag, n) not in explained for n in changed):
-            found.append(
-                f"{tag} says something else than when it was published: give it a new tag, or an entry in errata.toml"
-            )
+        changed = [n for w, n in zip(was[tag], now[tag], strict=True) if w and n != w and (tag, n) not in explained]
+        found += [
+            f"{tag} says something else than when it was published, with the hash {n}: a new tag, or an entry in errata.toml"
+            for n in changed
+        ]
     return found
 
 

@@ -7,6 +7,12 @@ and for each claim
     {tag, slug, title, statement_sha256, inventory, status, hypotheses, axioms, uses, derivation, agreements: [...],
      mutants: {total, refuted, unprovable, weaker, equivalent}, seconds}
 
+where a derivation is
+
+    {lines, rules, statements, statement_sha256, certificate_sha256, replayed, dimensions, refuted, witness}
+
+whose `dimensions` is the n such that the replay compared each line with its components in every dimension from 1 to n.
+
 `earned` is what the claim has by itself.  A status is earned here and nowhere else: `derived` if the kernel derived it and the
 replay agreed (`instance` where the derivation is of a case only), `evaluated` if every cell of every agreement of the claim held
 and every wrong formula was noticed, `failed` if anything did not, `not run` if this run had nothing for it; rules, definitions
@@ -151,6 +157,7 @@ def _derivation(proof: Proof) -> dict[str, Any]:
         "statement_sha256": proof.statement_sha256,
         "certificate_sha256": proof.sha256,
         "replayed": proof.replayed,
+        "dimensions": proof.dimensions,
         "refuted": list(proof.examples),
         "witness": {kind: list(proof.witness.get(kind, ())) for kind in ("problems", "untame", "unchecked")},
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 class Proof:
     """What came of proving a claim.  `error` says what went wrong, if anything did.
 
+    `dimensions` is the n such that each line was compared with its components in every dimension from 1 to n (see `components`).
     `mutants` counts altered statements by class; `survivors` are those that nothing explains, `examples` some that were refuted.
     `witness` says of the claim's first witness what is wrong with it ("problems"), which analytic hypotheses do not hold there
     by form alone ("untame"), and on which numbers have nothing to say ("unchecked").
@@ -23,6 +24,7 @@ class Proof:
     statement_sha256: str = ""
     replayed: bool = False
     instance: bool = False
+    dimensions: int = 0
     mutants: dict[str, int] = field(default_factory=dict)
     survivors: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from concordant.proofs_tests.alter import Altered, alter, witnessed
+from concordant.proofs_tests.components import dimensions
 from concordant.proofs_tests.proof import Proof
 from concordant.theory.derivation import Derivation, derive, slugs
 from concordant.theory.kernel import show
@@ -159,6 +160,7 @@ def prove(slug: str, thorough: bool = True) -> Proof:
         sha256=hashlib.sha256("\n".join(map(text, certificates)).encode()).hexdigest(),
         statement_sha256=statement_hash(certificates),
         replayed=replayed,
+        dimensions=dimensions(every) if replayed else 0,
         mutants=altered.mutants,
         survivors=altered.survivors,
         examples=altered.examples,

@@ -161,12 +161,15 @@ def show_claim(
             name = ""
 
     console.print(Text(f"{claim.tag}  {claim.title}", style="bold"))
+    console.print(Text(claim.slogan, style="italic"))
     console.print(Text(claim.statement), style="")
     console.print()
     line("slug", [claim.slug])
     line("topic", [f"{claim.topic}, section {claim.section} of the monograph"])
     line("rows", [", ".join(claim.rows)] if claim.rows else [])
-    line("needs", claim.hypotheses)
+    for n, hypothesis in enumerate(claim.hypotheses):
+        line("needs" if n == 0 else "", [hypothesis])
+        line("", [f"  without it: {text}" for text in claim.without[n : n + 1]])
     line("uses", [f"{registry.claim(slug).tag} {slug}" for slug in claim.uses])
     line("used by", [f"{registry.claim(slug).tag} {slug}" for slug in registry.used_by(claim.slug)])
     if tell is not None:

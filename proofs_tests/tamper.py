@@ -208,9 +208,9 @@ def equal(a: Any, b: Any) -> bool:
     if a == b:
         return True
     gap = replay.freeze(["add", a, ["mul", MINUS, b]])
-    positive = frozenset(s[:2] for s in replay.walk(gap) if s[0] in ("c", "f"))
+    positive = {s[:2] for s in replay.walk(gap) if s[0] in ("c", "f")}
     try:
-        return replay.vanishes(gap, replay.Rules(leave=True, positive=positive))
+        return replay.vanishes(gap, {}, leave=True, positive=positive)
     except replay.Bad:
         return False
 
@@ -249,13 +249,13 @@ def tamper(cert: dict[str, Any], every: int = 1) -> Outcome:
     return out
 
 
-def remembering(vanishes: Callable[[Any, replay.Rules], bool]) -> Callable[[Any, replay.Rules], bool]:
+def remembering(vanishes: Callable[..., bool]) -> Callable[..., bool]:
     """The same, with what vanished remembered."""
     known: set[Any] = set()
 
-    def remembered(e: Any, rules: replay.Rules) -> bool:
-        key = e, tuple(rules.where.items()), rules.normalised, rules.ito, rules.leave, rules.positive
-        if key not in known and vanishes(e, rules):
+    def remembered(e: Any, where: replay.Where, ito: bool = False, **allowed: Any) -> bool:
+        key = e, tuple(where.items()), ito, *(frozenset(v) if isinstance(v, set) else v for v in allowed.values())
+        if key not in known and vanishes(e, where, ito, **allowed):
             known.add(key)
         return key in known
 

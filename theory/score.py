@@ -189,7 +189,7 @@ def dsm_minimiser() -> Theorem:
 
 
 # ------------------------------------------------------------------------------------------------ Tweedie
-a, sg = const("α", positive=True), const("σ", positive=True)
+a, sg = const("α"), const("σ", positive=True)
 X, X0 = coords(x), coords(x0)
 gauss = log_density("q", (x, x0), gaussian(X, lift(a) * X0, sg**2))
 

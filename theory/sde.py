@@ -290,7 +290,7 @@ def forward_transition() -> tuple[Theorem, ...]:
         )
         .to(c.there, by=normalised("r"))
     ).qed()
-    a_u, s_u = const("α_u", positive=True), const("σ_u", positive=True)
+    a_u, s_u = const("α_u"), const("σ_u")
     onward, across = a_u / c.a_t, a_u / c.a_s
     last, whole = s_u**2 - onward**2 * c.s_t**2, s_u**2 - across**2 * c.s_s**2
     variances = derive(lift(last) + lift(onward**2) * lift(c.step)).to(lift(whole), by=algebra).qed()

@@ -12,6 +12,7 @@ from concordant.theory.kernel.rules import (
     algebra,
     definition,
     derive,
+    exponential,
     given,
     log_density,
     under_integral,
@@ -117,7 +118,18 @@ def optimal_predictions() -> tuple[Theorem, ...]:
         .to((scale * (a * (a * noise - s * clean) + s * X)).at(i), by=v_mean.inside(lambda e: scale * a * e))
         .to(noise.at(i), by=using(together.inside(lambda e: -scale * s * e), text="α x̂ + σ ε̂ = x"))
     ).qed()
-    return first, second, velocity, v_mean, u_mean, noise_of_v
+    u = vector("u")(x, t)
+    wronskian = da * s - a * ds
+    score_of_u = (
+        derive((a * u - da * X).at(i))
+        .to((a * (da * clean + ds * noise) - da * X).at(i), by=u_mean.inside(lambda e: a * e))
+        .to((-wronskian * noise).at(i), by=using(together.inside(lambda e: da * e), text="α x̂ + σ ε̂ = x"))
+        .to(
+            (s * wronskian * score).at(i),
+            by=using(first.inside(lambda e: -wronskian * e), text="ε̂ in terms of the score"),
+        )
+    ).qed()
+    return first, second, velocity, v_mean, u_mean, noise_of_v, score_of_u
 
 
 def both_predictions(first: Theorem, second: Theorem) -> Theorem:
@@ -157,7 +169,13 @@ def four_forms() -> tuple[Theorem, ...]:
         .to(by_noise, by=using(noise_form, text="the form in ε̂"))
         .to(by_score, by=using(first.inside(lambda e: -s * slope * e), text="ε̂ in terms of the score"))
     ).qed()
-    return noise_form, data_form, score_form
+    g2 = d_dt(sigma(t) ** 2, t) - 2 * da / a * s**2
+    drift_form = (
+        derive(start)
+        .to(by_score, by=using(score_form, text="the form in the score"))
+        .to((da / a * X - HALF * g2 * score).at(i), by=algebra)
+    ).qed()
+    return noise_form, data_form, score_form, drift_form
 
 
 @derivation("conjugate-flows", notation={"=c(t)": "α(t) + σ(t)", "=τ(t)": "σ(t)/(α(t) + σ(t))"})
@@ -184,9 +202,13 @@ def conjugate_flows() -> tuple[Theorem, ...]:
     return one, two, marginal_, scaled
 
 
-@derivation("common-marginals")
-def common_marginals() -> tuple[Theorem, Theorem]:
-    """At the same ratio α/σ a point of one process is a point of the other, rescaled; so are the kernels."""
+PROCESSES = {"q1": "q₁|", "q2": "q₂|", "p1": "p₁", "p2": "p₂", "e1": "ε̂₁", "e2": "ε̂₂"}
+
+
+@derivation("common-marginals", notation=PROCESSES)
+def common_marginals() -> tuple[Theorem, ...]:
+    """At the same ratio α/σ a point of one process is a point of the other, rescaled; so are the kernels
+    and the marginals, and the noise that is predicted there is the same."""
     a1, s1, a2 = (const(name, positive=True) for name in ("α₁", "σ₁", "α₂"))
     ratio = a2 / a1
     s2 = ratio * s1  # the same λ = log(α/σ)
@@ -197,7 +219,53 @@ def common_marginals() -> tuple[Theorem, Theorem]:
     one = gaussian(X, lift(a1) * X0, s1**2)
     other = gaussian(lift(ratio) * X, lift(a2) * X0, s2**2)
     kernels = derive(one).to(other + lift(DIM) * log(lift(a2) / lift(a1)), by=algebra)
-    return points.qed(), kernels.qed()
+    return points.qed(), kernels.qed(), *same_noise(lift(ratio), (a1, s1), (a2, s2))
+
+
+def same_noise(c: Expr, first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Theorem, Theorem]:
+    """The density of the second process at c x is that of the first at x over c^D, and the noise that it predicts is the same.
+
+    p2, q2 and e2 are taken at c x.
+    """
+    clean_law = scalar("p0")(x0)
+    named: list[Reason] = []
+    parts: list[tuple[Expr, Expr, Expr]] = []
+    for n, place, (a_, s_) in (("1", X, first), ("2", c * X, second)):
+        kernel, law, e = scalar(f"q{n}")(x, x0), scalar(f"p{n}")(x), vector(f"e{n}")(x)
+        numerator = integral(((place - lift(a_) * X0) / lift(s_)).at(i) * kernel * clean_law, x0)
+        named += [
+            log_density(f"q{n}", (x, x0), gaussian(place, lift(a_) * X0, s_**2)),
+            definition(f"p{n}", (x,), integral(kernel * clean_law, x0)),
+            definition(f"e{n}", (x,), numerator / law, (i,)),
+        ]
+        parts.append((kernel, law, e.at(i)))
+    (q1, p1, e1), (q2, p2, e2) = parts
+    gauss1, law1, mean1, gauss2, law2, mean2 = named
+    factor = scalar("k")()
+    volume = log_density("k", (), lift(DIM) * log(c))
+    kernels = exponential(derive(log(q1)).to(log(factor * q2), by=gauss1 & gauss2 & volume).qed())
+    noise_ = ((X - lift(first[0]) * X0) / lift(first[1])).at(i)
+    top = integral(noise_ * q2 * clean_law, x0)
+    laws = (
+        derive(p1)
+        .to(integral(q1 * clean_law, x0), by=law1)
+        .to(
+            integral(factor * q2 * clean_law, x0),
+            by=using(kernels.inside(lambda e: integral(e * clean_law, x0)), text="the kernels' ratio"),
+        )
+        .to(factor * p2, by=law2)
+    ).qed()
+    noises = (
+        derive(e1)
+        .to(integral(noise_ * q1 * clean_law, x0) / p1, by=mean1)
+        .to(
+            factor * top / p1,
+            by=using(kernels.inside(lambda e: integral(noise_ * e * clean_law, x0) / p1), text="the kernels' ratio"),
+        )
+        .to(top / p2, by=using(laws.inside(lambda e: -top / (p1 * p2) * e), text="the marginals' ratio"))
+        .to(e2, by=mean2)
+    ).qed()
+    return laws, noises
 
 
 @derivation("loss-weights")

@@ -21,7 +21,7 @@
 
   // what scrolls sideways must be reachable by keyboard
   const reach = () => {
-    for (const one of document.querySelectorAll(".equation, .scroll")) {
+    for (const one of document.querySelectorAll(".equation, .scroll, .long, figure > p")) {
       if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
       else one.removeAttribute("tabindex");
     }
@@ -61,7 +61,10 @@
   };
   tools.addEventListener("click", (event) => {
     const how = event.target.dataset.zoom;
-    if (how === "fit") zoom(view.clientWidth / width);
+    if (how === "fit") {
+      zoom(Math.min(view.clientWidth / width, (0.8 * innerHeight) / svg.viewBox.baseVal.height));
+      view.scrollTo(0, 0);
+    }
     else if (how) zoom(scale * (how === "in" ? 1.25 : 0.8));
   });
   view.addEventListener("wheel", (event) => {

@@ -97,6 +97,13 @@ class FromSDE(Schedule):
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * self.f_fn(as_time(t)) * self.sigma(t) ** 2 + self.g2_fn(as_time(t))
 
+    def added_variance(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        start, end = torch.broadcast_tensors(as_time(s), as_time(t))
+        u, w = _nodes(end - start)
+        u = start.unsqueeze(-1) + u
+        gain = (self._log_alpha(end).unsqueeze(-1) - self._log_alpha(u)).exp()
+        return (w * gain**2 * self.g2_fn(u)).sum(-1)
+
 
 def _nodes(t: Tensor, panels: int = 16, order: int = 12) -> tuple[Tensor, Tensor]:
     """Nodes and weights (..., N) of the composite Gauss-Legendre rule on [0, t]."""

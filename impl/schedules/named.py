@@ -42,6 +42,14 @@ class VPLinear(Schedule):
     def d_sigma2(self, t: Tensor) -> Tensor:
         return self.beta(t) * torch.exp(-self.integral_of_beta(t))
 
+    def _beta_between(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        """∫_s^t β."""
+        s, t = as_time(s), as_time(t)
+        return (t - s) * (self.beta_min + (s + t) * (self.beta_max - self.beta_min) / 2)
+
+    def added_variance(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        return -torch.expm1(-self._beta_between(s, t))
+
     def _inverse(self, lam: Tensor) -> Tensor:
         return self._when(torch.nn.functional.softplus(-2 * lam, threshold=40))  # α² = 1/(1 + e^{-2λ})
 
@@ -67,6 +75,12 @@ class SubVP(VPLinear):
 
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * self.sigma(t) * self.d_sigma(t)
+
+    def added_variance(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        # with b = ½ ∫_s^t β:  σ_t - e^{-b} σ_s = (1 - e^{-b}) (1 + α_s α_t)
+        lost = -torch.expm1(-self._beta_between(s, t) / 2)
+        s, t = as_time(s), as_time(t)
+        return lost * (1 + self.alpha(s) * self.alpha(t)) * (self.sigma(t) + (1 - lost) * self.sigma(s))
 
     def _inverse(self, lam: Tensor) -> Tensor:
         ratio = torch.exp(-lam)  # (1 - α²)/α, so that α = 2/(ratio + √(ratio² + 4))
@@ -105,6 +119,9 @@ class VPCosine(Schedule):
     def d_sigma2(self, t: Tensor) -> Tensor:
         return -2 * self.alpha(t) * self.d_alpha(t)
 
+    def added_variance(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        return _on_a_circle(self._rate, self.offset, as_time(s), as_time(t))
+
 
 @dataclass(frozen=True, repr=False)
 class Trigonometric(Schedule):
@@ -126,6 +143,9 @@ class Trigonometric(Schedule):
 
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * self.sigma(t) * self.d_sigma(t)
+
+    def added_variance(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        return _on_a_circle(math.pi / 2, 0.0, as_time(s), as_time(t))
 
     def _inverse(self, lam: Tensor) -> Tensor:
         return torch.atan(torch.exp(-lam)) * (2 / math.pi)
@@ -155,6 +175,10 @@ class FlowMatching(Schedule):
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * as_time(t)
 
+    def added_variance(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        s, t = as_time(s), as_time(t)
+        return (t - s) * (t * (1 - s) + s * (1 - t)) / (1 - s) ** 2
+
     def _inverse(self, lam: Tensor) -> Tensor:
         return torch.sigmoid(-lam)
 
@@ -183,6 +207,10 @@ class EDM(Schedule):
 
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * as_time(t)
+
+    def added_variance(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        s, t = as_time(s), as_time(t)
+        return (t - s) * (t + s)
 
     def _inverse(self, lam: Tensor) -> Tensor:
         return torch.exp(-lam)
@@ -216,8 +244,18 @@ class VE(Schedule):
     def d_sigma2(self, t: Tensor) -> Tensor:
         return 2 * self._log_ratio * self.sigma_min**2 * torch.exp(2 * self._log_ratio * as_time(t))
 
+    def added_variance(self, s: Tensor | float, t: Tensor | float) -> Tensor:
+        rate, s, t = 2 * self._log_ratio, as_time(s), as_time(t)
+        return self.sigma_min**2 * torch.exp(rate * s) * torch.expm1(rate * (t - s))
+
     def _inverse(self, lam: Tensor) -> Tensor:
         return torch.log1p(torch.exp(-2 * lam) / self.sigma_min**2) / (2 * self._log_ratio)
+
+
+def _on_a_circle(rate: float, offset: float, s: Tensor, t: Tensor) -> Tensor:
+    """(cos² θ_s - cos² θ_t)/cos² θ_s = sin(θ_t - θ_s) sin(θ_t + θ_s)/cos² θ_s,  θ_t = rate (t + offset), ½π at t = 1."""
+    both = torch.minimum(rate * (s + t + 2 * offset), rate * (2 - s - t))  # θ_s + θ_t, or what is left of it to π
+    return torch.sin(rate * (t - s)) * torch.sin(both) / torch.sin(rate * (1 - s)) ** 2
 
 
 SCHEDULES: dict[str, type[Schedule]] = {

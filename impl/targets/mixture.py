@@ -16,7 +16,7 @@ from concordant.impl import checks
 from concordant.impl.batch import generator, normal_like
 from concordant.impl.checks import Array
 from concordant.impl.predictions import Kind, Predictor
-from concordant.impl.schedules import Level, Schedule, as_time
+from concordant.impl.schedules import Level, Schedule
 from concordant.impl.targets.marginal import Marginal
 
 
@@ -220,14 +220,12 @@ class GaussianMixture:
         if not len(times) or bool((times.diff() <= 0).any()):
             raise BadInput("times must hold at least one time, and rise")
         random = generator(seed, self.means.device)
-        x, alpha, variance = self.sample(n, random), as_time(1.0), as_time(0.0)
+        x, alpha = self.sample(n, random), schedule.alpha(times)
+        ratio = torch.cat([alpha[:1], alpha[1:] / alpha[:-1]]).to(x)
+        added = torch.cat([schedule.sigma(times[:1]) ** 2, schedule.added_variance(times[:-1], times[1:])])
         path = []
-        for t in times:
-            next_alpha, next_variance = schedule.alpha(t), schedule.sigma(t) ** 2
-            ratio = next_alpha / alpha
-            added = (next_variance - ratio**2 * variance).clamp_min(0).sqrt()
-            x = ratio.to(x) * x + added.to(x) * normal_like(x, random)
-            alpha, variance = next_alpha, next_variance
+        for gain, width in zip(ratio, added.sqrt().to(x), strict=True):
+            x = gain * x + width * normal_like(x, random)
             path.append(x)
         return torch.stack(path)
 

@@ -31,7 +31,7 @@ class Reverse:
     """p(x_s | x_t = x), a Gaussian mixture for each point of `x` (see the module's docstring).
 
     Made by `p_t.reverse(x, schedule.at(s))`, or `p_t.reverse(x)` for the posterior p(x_0 | x_t).  Raises `BadInput`
-    unless s comes before t, that is unless τ² > 0 and α_s > 0.
+    unless s comes before t, that is unless τ² > 0 and α_s > 0.  Two levels tell τ² to a relative error of eps/(λ_s - λ_t).
     """
 
     def __init__(self, marginal: Marginal, x: Tensor, to: Level | None, label: Label) -> None:
@@ -45,7 +45,7 @@ class Reverse:
         else:
             self.alpha_s, sigma_s = (per_row("s", value.to(x), self.batch) for value in to[:2])
         ratio = t.alpha / self.alpha_s
-        tau2 = t.sigma**2 - (ratio * sigma_s) ** 2
+        tau2 = (t.sigma - ratio * sigma_s) * (t.sigma + ratio * sigma_s)
         if not bool((tau2 > 0).all()) or not bool((self.alpha_s > 0).all()):
             raise BadInput(
                 "s must come before t: the signal-to-noise ratio at s must be larger than at t, and alpha_s > 0"

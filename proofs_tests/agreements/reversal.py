@@ -51,6 +51,12 @@ REVERSE_BREAKS = [
         "reversed_drift",
         lambda f: lambda drift, score, g2: f(drift, score, -g2),
     ),
+    Break(
+        "the clocks mixed: time turned, the drift's sign kept",
+        sde,
+        "reversed_drift",
+        lambda f: lambda drift, score, g2: _minus(f(drift, score, g2)),
+    ),
 ]
 
 

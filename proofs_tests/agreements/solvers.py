@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from concordant.impl import calculus
 from concordant.impl.batch import norm
+from concordant.impl.predictions import Predictor
 from concordant.impl.variational import DDPM
 from concordant.proofs_tests.agreement import T1, Break, Compare, agreement
 from concordant.proofs_tests.agreements.variational import chain
 from concordant.proofs_tests.case import Case
+
+
+def _clipped(step: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A step with x̂_0 clipped to half of its largest entry, and ε̂ left as it was."""
+
+    def wrong(self: DDPM, model: Predictor, x: Tensor, i: int, to: int) -> Tensor:
+        data = model(x, self.time(i)).to("x0", x, self.level(i)).value
+        bound = float(data.abs().max()) / 2
+        return step(self, model, x, i, to) + self.level(to).alpha * (data.clamp(-bound, bound) - data)
+
+    return wrong
 
 
 @agreement(
@@ -29,6 +41,7 @@ from concordant.proofs_tests.case import Case
             lambda f: lambda self, m, x, i, to: f(self, m, x, i, to) + 0.01 * (self.noise[i] - self.noise[to]) * x,
         ),
         Break("Heun's method for Euler's", calculus, "euler", lambda f: calculus.heun),
+        Break("x̂_0 clipped, and ε̂ left as it was", DDPM, "ddim_step", _clipped),
     ],
 )
 def ddim_and_euler(case: Case) -> Iterator[Compare]:

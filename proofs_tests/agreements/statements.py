@@ -65,10 +65,10 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "regression-targets": (1, "line"),
     "conditional-velocities": (1, "points"),
     "flow-matching-clock": (2, "line"),
-    "optimal-predictions": (6, "line"),
-    "probability-flow-in-four-parametrisations": (3, "line"),
+    "optimal-predictions": (7, "line"),
+    "probability-flow-in-four-parametrisations": (4, "line"),
     "conjugate-flows": (4, "points"),
-    "common-marginals": (2, "points"),
+    "common-marginals": (4, "line"),
     "ddim-is-euler": (2, "line"),
     "loss-weights": (4, "points"),
     "trajectories-do-not-meet": (1, "line"),
@@ -93,6 +93,33 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "gaussian-score": (1, "points"),
     "exact-step-is-centred": (1, "line"),
     "field-after-a-step-of-the-flow": (2, "deep"),
+    "named-sdes": (4, "points"),
+    "exact-solution-of-the-flow": (2, "points"),
+    "ddim-in-four-heads": (3, "points"),
+    "ddim-family": (3, "line"),
+    "ddim-conditional-flow": (3, "points"),
+    "half-log-snr-time": (4, "points"),
+    "euler-on-the-velocity": (2, "points"),
+    "pure-noise-in-finite-time": (3, "line"),
+    "ancestral-step": (2, "points"),
+    "kernel-score": (2, "points"),
+    "change-of-variables-along-a-flow": (3, "points"),
+    "planar-determinant": (3, "points"),
+    "trace-series-with-remainder": (2, "points"),
+    "composed-layers": (1, "points"),
+    "node-likelihood": (2, "deep"),
+    "adjoint-sensitivity": (2, "points"),
+    "residual-layer-is-an-euler-step": (1, "deep"),
+    "mass-conservation": (2, "points"),
+    "weak-continuity-equation": (2, "line"),
+    "reverse-pushforward": (1, "line"),
+    "marginal-path": (2, "line"),
+    "two-sided-path": (2, "points"),
+    "interpolant-velocities": (4, "points"),
+    "one-sided-path": (1, "points"),
+    "velocity-from-a-conditional-flow": (3, "points"),
+    "any-source": (1, "points"),
+    "velocity-from-conditional-scores": (1, "line"),
 }
 
 #: Few cells each: three targets, and three of the schedules, not the same for all statements.
@@ -103,7 +130,8 @@ TARGETS: dict[Where, tuple[str, ...]] = {
 }
 FIRST, OTHERS = ("vp-linear", "flow-matching", "ve"), ("edm", "vp-cosine", "sub-vp", "trigonometric")
 #: Statements of which nothing is left under a schedule without drift: 0 = 0.
-DRIFTING, WITHOUT_DRIFT = ("linear-sde-moments", "integrating-factor"), {"ve", "edm"}
+DRIFTING = ("linear-sde-moments", "integrating-factor", "named-sdes", "ancestral-step")
+WITHOUT_DRIFT = {"ve", "edm"}
 
 
 class WitnessFails(ValueError):

@@ -11,7 +11,7 @@ from concordant.impl import calculus, predictions, schedules
 from concordant.impl.batch import f64, norm
 from concordant.impl.flow import FlowMatching
 from concordant.impl.predictions import KINDS, Kind, Prediction, Predictor
-from concordant.impl.schedules import Level, Schedule, VarianceExploding, VariancePreserving
+from concordant.impl.schedules import Level, Rescaled, Schedule, VarianceExploding, VariancePreserving
 from concordant.impl.score import NCSN
 from concordant.impl.sde import LinearSDE
 from concordant.impl.variational import DDPM
@@ -127,6 +127,31 @@ def _textbook(case: Case, t: float, x: Tensor) -> dict[Kind, tuple[Tensor, Tenso
         "v": (alpha * epsilon - sigma * x0, alpha * noise + sigma * data),
         "velocity": (d_alpha * x0 + d_sigma * epsilon, abs(d_alpha) * data + abs(d_sigma) * noise),
     }
+
+
+@agreement(
+    "common-marginals",
+    T1,
+    because="closed forms on both sides",
+    bound=1e-9,
+    breaks=[
+        Break("σ left as it was", Rescaled, "sigma", lambda f: lambda self, t: self.base.sigma(t)),
+        Break("α left as it was", Rescaled, "alpha", lambda f: lambda self, t: self.base.alpha(t)),
+    ],
+)
+def predictions_of_a_twin(case: Case) -> Iterator[Compare]:
+    """At c x, c = α₂/α₁, the twins at the scales of DDPM and NCSN have the noise and the clean data of x as their optimal
+    predictions, and its score over c; for x by linear solves and automatic differentiation."""
+    for t in case.times():
+        x = case.sample(t, 4)
+        want = _textbook(case, t, x)
+        for twin in (VariancePreserving(case.schedule), VarianceExploding(case.schedule)):
+            c, law = twin.scale(f64(t)), case.target.at(twin, f64(t))
+            y = c * x
+            have: dict[Kind, Tensor] = {"epsilon": law.epsilon(y), "x0": law.x0(y), "score": c * law.score(y)}
+            for kind, got in have.items():
+                value, terms = want[kind]
+                yield Compare(got, value, terms.unsqueeze(-1), at=f"t = {t:.4g}, {twin.name}, {kind}")
 
 
 @agreement(

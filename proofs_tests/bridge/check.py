@@ -5,15 +5,20 @@
     where, where log        the witness's field, where it has one, is the definition's value (by quadrature)
     given, range            both sides evaluated
     chain                   m and r are q's marginals and posteriors:  m_k = ∫ q_k m_{k-1},  r_k m_k = q_k m_{k-1}
+    law                     the density obeys the Fokker-Planck equation of the differential: what a law implies, not that it is one
+    equal at one time       both sides evaluated
+    unique                  the field solves the equation; where it is a law's, the drift's slope does not grow far out, so that it
+                            is Lipschitz and of linear growth as far as one sees
     converges               the integral of absolute values does not change when the box grows
     integrable field        the same for |F| and |∇·F|, and ∫ ∇·F = 0
     converges, dominated, integrable field    also by form: the tame class, where the witness declares its fields' kinds
 
-What numbers can't say (continuous, law, uniqueness, …) `unchecked` lists.
+What numbers can't say, or not all of (continuous, law, uniqueness, …), `unchecked` lists.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -22,6 +27,8 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from concordant.impl.batch import f64
+from concordant.proofs_tests.bridge import law
 from concordant.proofs_tests.bridge.evaluate import Evaluator
 from concordant.proofs_tests.bridge.tame import why_not
 from concordant.proofs_tests.bridge.values import Unevaluable
@@ -30,9 +37,10 @@ from concordant.theory.kernel.terms import Add, Bind, D, Expr, Field, Num, Point
 
 #: Relative error that quadratures are allowed here.
 CLOSE = 1e-8
+#: How far out slopes are looked at, in boxes.
+FAR = 1e6
 TAME = ("converges", "dominated", "integrable field")
 UNSPOKEN = (
-    "equal at one time",
     "law",
     "square integrable",
     "test function",
@@ -84,6 +92,20 @@ def _name(h: Hypothesis) -> str:
     return h[1] if len(h) > 1 and isinstance(h[1], str) else ""
 
 
+def with_values(w: Witness, statement: Statement, e: Expr, ev: Evaluator | None = None) -> Witness:
+    """The witness with values for all that is free in e: 2 for a step that it doesn't name, its times for a time."""
+    times = [v for v in w.at.values() if isinstance(v, (float, Tensor)) and getattr(v, "ndim", 0) < 2]
+    more: dict[str, Any] = {}
+    for v in (ev or w.evaluator(statement.hyps)).variables(e):
+        if v.name in w.at:
+            continue
+        if isinstance(v, Step):
+            more[v.name] = 2
+        elif isinstance(v, Time) and times:
+            more[v.name] = times[0]
+    return replace(w, at={**w.at, **more})
+
+
 class _Check:
     def __init__(self, w: Witness, statement: Statement) -> None:
         self.w, self.statement, self.hyps = w, statement, statement.hyps
@@ -98,6 +120,9 @@ class _Check:
             "where log": self.where,
             "given": self.given,
             "range": self.range,
+            "law": self.law,
+            "equal at one time": lambda h: self.equation(h[1], "=", h[2]),
+            "unique": self.unique,
             "chain": self.chain,
             "converges": self.converges,
             "integrable field": self.integrable,
@@ -114,17 +139,7 @@ class _Check:
         return next((one for e in everything for one in walk(e) if isinstance(one, Field) and one.name == name), None)
 
     def env_defaults(self, e: Expr) -> Witness:
-        """The witness with values for all that is free in e: 2 for a step that it doesn't name, its times for a time."""
-        times = [v for v in self.w.at.values() if isinstance(v, (float, Tensor)) and getattr(v, "ndim", 0) < 2]
-        more: dict[str, Any] = {}
-        for v in self.ev.variables(e):
-            if v.name in self.w.at:
-                continue
-            if isinstance(v, Step):
-                more[v.name] = 2
-            elif isinstance(v, Time) and times:
-                more[v.name] = times[0]
-        return replace(self.w, at={**self.w.at, **more})
+        return with_values(self.w, self.statement, e, self.ev)
 
     def values(self, *many: Expr, ev: Evaluator | None = None, sizes: bool = False) -> list[Tensor]:
         together = Add(many)
@@ -179,12 +194,44 @@ class _Check:
             yield f"the witness's field differs from the definition by {gap:.3g}"
 
     def given(self, h: Hypothesis) -> Iterator[str]:
-        _, _, lhs, rel, rhs = h
+        yield from self.equation(*h[2:])
+
+    def equation(self, lhs: Expr, rel: str, rhs: Expr) -> Iterator[str]:
         left, right, scale = self.env_defaults(Add((lhs, rhs))).sides(Said(lhs, rel, rhs, self.hyps), self.ev)
         gap = torch.where(left == right, 0.0, (left - right) / scale)
         worst = float((-gap if rel == ">=" else gap.abs()).max())
         if not worst < CLOSE:
             yield f"it fails by {worst:.3g}"
+
+    def law(self, h: Hypothesis) -> Iterator[str]:
+        d = law.differential(h, self.hyps)
+        if d is not None:
+            said = law.fokker_planck(law.with_density(h, self.statement), d[4], d[3][0], self.hyps)
+            yield from self.equation(said.lhs, said.rel, said.rhs)
+
+    def unique(self, h: Hypothesis) -> Iterator[str]:
+        _, lhs, rhs, name = h
+        yield from self.equation(law.solved(lhs, name, self.statement), "=", law.solved(rhs, name, self.statement))
+        for one in (g for g in self.hyps if g[0] == "law" and g[3].name == name):
+            d = law.differential(one, self.hyps)
+            if d is not None:
+                yield from self.steady(law.slope(one, d[4], d[3][0]), one[1])
+
+    def steady(self, slope: Expr, x: Point) -> Iterator[str]:
+        """Whether a slope is no larger far out than near by, but for what random points near by may miss."""
+        w, box = self.env_defaults(slope), self.w.boxes.get(x.name, self.w.boxes[""])
+        middle, half = (f64(box.high) + f64(box.low)) / 2, (f64(box.high) - f64(box.low)) / 2
+        random = torch.Generator().manual_seed(0)
+        unit = 2 * torch.rand(8, w.batch, w.dimension, generator=random, dtype=torch.float64) - 1
+        near, far = (
+            max(
+                float(replace(w, at={**w.at, x.name: middle + out * half * u}).values(self.ev, slope)[0].abs().max())
+                for u in unit
+            )
+            for out in (1, FAR)
+        )
+        if not far <= math.sqrt(FAR) * (1 + near):  # what grows like |x| would be a million times larger
+            yield f"the slope of the drift grows from {near:.3g} to {far:.3g} far out"
 
     def range(self, h: Hypothesis) -> Iterator[str]:
         low, high = self.values(Num(sp.sympify(h[1])), Num(sp.sympify(h[2])))

@@ -93,12 +93,6 @@ class Rules(Mapping[str, Nodes]):
         return len(self.boxes)
 
 
-def _of_one_rank(values: list[Tensor]) -> list[Tensor]:
-    """The same values with as many axes each, so that those of indices and steps, put before them, stand in one place."""
-    rank = max(v.ndim for v in values)
-    return [v.reshape((1,) * (rank - v.ndim) + v.shape) for v in values]
-
-
 #: Index values tried for each free index.
 MOST_INDICES = 4
 
@@ -179,8 +173,11 @@ class Witness:
         """The values of expressions (or their sizes) at the witness, on one grid of free indices and steps."""
         variables = {v for e in many for v in evaluator.variables(e)}
         of = evaluator.size if sizes else evaluator.value
-        rows = [_of_one_rank([of(e, env) for e in many]) for env in self.environments(variables)]
-        return [torch.stack(torch.broadcast_tensors(*column)) for column in zip(*rows, strict=True)]
+        rows = [[of(e, env) for e in many] for env in self.environments(variables)]
+        grids = [torch.stack(torch.broadcast_tensors(*column)) for column in zip(*rows, strict=True)]
+        deepest = max(g.ndim for g in grids)
+        # what is the same at all points, δ_ij say, has no axis for them: the axis of the grid stays the first
+        return [g.reshape(-1, *[1] * (deepest - 1)) if g.ndim == 1 else g for g in grids]
 
     def sides(self, statement: Statement, evaluator: Evaluator | None = None) -> Sides:
         """Both sides of a statement and their scale: the sum of the absolute values of all terms."""

@@ -13,7 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from concordant.proofs_tests.pages import code, derivation, graph, maths, notation, plot, topics
+from concordant.proofs_tests.pages import assumptions, code, derivation, graph, maths, notation, plot, topics, unicode
+from concordant.proofs_tests.pages.assumptions import Hypothesis
 from concordant.proofs_tests.pages.book import MEANINGS, Book, Entry
 from concordant.proofs_tests.pages.later import later
 from concordant.theory import registry
@@ -29,16 +30,17 @@ def page(book: Book, claim: Claim) -> str:
     head = [
         "---",
         f"title: {json.dumps(title, ensure_ascii=False)}",
-        f"description: {json.dumps(claim.statement, ensure_ascii=False)}",
+        f"description: {json.dumps(claim.slogan or claim.statement, ensure_ascii=False)}",
         "hide: [navigation]",
         "---",
         kicker(claim),
         f'# <span class="cd-tag">{claim.tag}</span> {html.escape(claim.title, quote=False)} {{ #top }}',
+        f'<p class="slogan">{unicode.words(claim.slogan)}</p>' if claim.slogan else "",
         statement_card(book, claim),
         f'<p class="status-line">{status_line(book, claim, entry)}</p>',
         symbols(statement_tex(book, claim)),
     ]
-    parts = [*head, needs(claim), why(found, entry), checks(book, claim, entry), in_code(book, claim, entry)]
+    parts = [*head, needs(claim, found), why(found, entry), checks(book, claim, entry), in_code(book, claim, entry)]
     parts += [surroundings(book, claim), sources(claim), cite(book, claim, entry), neighbours(book, claim)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -50,10 +52,14 @@ def kicker(claim: Claim) -> str:
     return f'<p class="kicker">{name}<span>monograph, section {html.escape(claim.section)}</span></p>'
 
 
+def words_tex(claim: Claim) -> str:
+    """The statement in words, with formulas between dollars."""
+    return claim.latex or unicode.dollars(claim.statement)
+
+
 def statement_tex(book: Book, claim: Claim) -> str:
     """The statement in words, with formulas between dollars; and, where it is derived, as the kernel has it."""
-    found = book.derivation(claim.slug)
-    said = claim.latex or claim.statement
+    found, said = book.derivation(claim.slug), words_tex(claim)
     return f"{said}\n\n$${found.statement}$$" if found else said
 
 
@@ -63,15 +69,21 @@ def badge(status: str) -> str:
 
 
 def statement_card(book: Book, claim: Claim, link: str = "") -> str:
-    """The statement in its frame; with a link it is a quotation of the claim from another page."""
-    tex = statement_tex(book, claim)
+    """The statement in its frame, and as the kernel has it; with a link it is a quotation from another page, in words only."""
     status = book.status(claim.slug)
-    top = ""
+    said = maths.text(words_tex(claim))
     if link:
-        top = f'<div class="card-head"><a href="{link}"><b>{claim.tag}</b> {html.escape(claim.title)}</a>{badge(status)}</div>'
+        head = f'<a href="{link}"><b>{claim.tag}</b> {html.escape(claim.title)}</a>{badge(status)}'
+        return f'<div class="statement {graph.css_name(status)}"><div class="card-head">{head}</div><div class="says">{said}</div></div>'
+    found = book.derivation(claim.slug)
+    formal = (
+        f'<div class="says formal"><span class="of-kernel">as derived</span>{maths.text(f"$${found.statement}$$")}</div>'
+        if found
+        else ""
+    )
     return (
-        f'<div class="statement {graph.css_name(status)}">{top}<div class="says">{maths.text(tex)}</div>'
-        f"{'' if link else maths.search_only(claim.statement)}</div>"
+        f'<div class="statement {graph.css_name(status)}"><div class="says">{said}</div>{formal}'
+        f"{maths.search_only(claim.statement)}</div>"
     )
 
 
@@ -80,10 +92,10 @@ def status_line(book: Book, claim: Claim, entry: Entry) -> str:
     status = book.status(claim.slug)
     said = [badge(status), MEANINGS[status]]
     if claim.reason:
-        said.append(html.escape(claim.reason))
+        said.append(f"{unicode.words(unicode.whole(claim.reason))}")
     cells, wrong = entry["agreements"], entry["wrong_formulas"]
     if facts := entry.get("derivation"):
-        said.append(f"<b>{facts['lines']}</b> lines derived by the kernel, replayed by a second program.")
+        said.append(f"<b>{facts['lines']}</b> line{'s' * (facts['lines'] != 1)}.")
     if cells:
         targets, schedules = ({c[k] for c in cells} for k in ("target", "schedule"))
         held = sum(c["ok"] for c in cells)
@@ -107,11 +119,33 @@ def symbols(tex: str) -> str:
     return f'<p class="symbols" data-search-exclude><span>Symbols</span> {" ".join(links)}</p>' if links else ""
 
 
-def needs(claim: Claim) -> str:
-    """The hypotheses in words."""
-    items = [derivation.Hypothesis(text) for text in claim.hypotheses]
-    shown = derivation.hypotheses(items) if items else "<p>None beyond the definitions of its symbols.</p>"
-    return f"## Hypotheses {{ #hypotheses }}\n\n{shown}"
+def needs(claim: Claim, found: derivation.DerivationPage | None) -> str:
+    """The hypotheses in words, each with what breaks without it; then what the lines of the derivation assume."""
+    without = claim.without or ("",) * len(claim.hypotheses)
+    items = [Hypothesis(text, without=broken) for text, broken in zip(claim.hypotheses, without, strict=True)]
+    shown = assumptions.in_words(items) if items else "<p>None beyond the definitions of its symbols.</p>"
+    return f"## Hypotheses {{ #hypotheses }}\n\n{shown}\n\n{of_lines(found)}"
+
+
+def of_lines(found: derivation.DerivationPage | None) -> str:
+    """What the lines of the derivation assume, shortened, and the whole list beneath."""
+    if found is None or not found.hypotheses:
+        return ""
+    whole, short = list(found.hypotheses), assumptions.shortened(found.hypotheses)
+    told = sum(not h.every for h in short) + any(h.every for h in short)
+    count = f"{told} condition{'s' * (told != 1)}"
+    shorter, rest = "", ""
+    if len(short) < len(whole):
+        shorter = (
+            f'<p class="note">The certificate carries {len(whole)}, line by line. An integral whose terms, multiplied out, all '
+            "stand in others is left out here, and its lines are told there: a sum of absolutely convergent integrals converges.</p>"
+        )
+        rest = f'<details class="fold"><summary>All {len(whole)}, as the kernel has them</summary>{assumptions.in_full(whole)}</details>'
+    body = later(assumptions.of_lines(short) + shorter + rest)
+    return (
+        '<details class="fold" data-search-exclude><summary>What the lines of the derivation assume: '
+        f"{count}, each with the lines that use it</summary>{body}</details>"
+    )
 
 
 def why(found: derivation.DerivationPage | None, entry: Entry) -> str:
@@ -124,11 +158,6 @@ def why(found: derivation.DerivationPage | None, entry: Entry) -> str:
         parts.append(f'<p class="where-head">Here</p><ul class="definitions">{where}</ul>')
     folded = f'<details class="fold" open><summary>{len(found.lines)} lines</summary>{derivation.chain(found.lines)}</details>'
     parts.append(folded)
-    if found.hypotheses:
-        parts.append(
-            f'<details class="fold"><summary>What the lines assume: {len(found.hypotheses)} conditions, each with the lines '
-            f"that use it</summary>{later(derivation.hypotheses(found.hypotheses))}</details>"
-        )
     if facts := entry.get("derivation"):
         parts.append(derivation.certificate(_certificate(entry, facts)))
     if found.script:
@@ -139,7 +168,15 @@ def why(found: derivation.DerivationPage | None, entry: Entry) -> str:
 def _certificate(entry: Entry, facts: Mapping[str, Any]) -> derivation.Certificate:
     """What the ledger says of the certificate."""
     rules = [f"{rule} ({n})" for rule, n in facts["rules"].items()]
-    return derivation.Certificate(facts["certificate_sha256"], facts["replayed"], rules, entry.get("axioms", ()))
+    return derivation.Certificate(
+        facts["certificate_sha256"], facts["replayed"], rules, entry.get("axioms", ()), _dimensions(facts)
+    )
+
+
+def _dimensions(facts: Mapping[str, Any]) -> tuple[int, ...]:
+    """The dimensions in which statements with indices were expanded, where the ledger tells."""
+    found = facts.get("dimensions", ())
+    return tuple(range(1, found + 1)) if isinstance(found, int) else tuple(found)
 
 
 def number(value: float | str) -> str:
@@ -163,7 +200,7 @@ def checks(book: Book, claim: Claim, entry: Entry) -> str:
     ]
     for name, group in groupby(cells, key=lambda c: str(c["name"])):
         parts.append(agreement(book, name, list(group)))
-    parts.append(wrong_formulas(entry["wrong_formulas"]))
+    parts += [wrong_formulas(entry["wrong_formulas"]), altered(entry)]
     run = book.ledger["run"]
     worst = max(cells, key=plot.share)
     parts += [
@@ -177,11 +214,11 @@ def checks(book: Book, claim: Claim, entry: Entry) -> str:
 def agreement(book: Book, name: str, cells: list[Mapping[str, Any]]) -> str:
     """One agreement: what it compares, its tolerance with the reason, its cells folded."""
     found, first, worst = book.agreements.get(name), cells[0], max(cells, key=plot.share)
-    said = maths.text(found.statement) if found else ""
+    said = unicode.words(found.statement) if found else ""
     limit = f"Tolerance {first['tolerance']:g}"
     if found:
         limit += (
-            f" (class {first['tolerance_class']}: {found.tolerance.meaning}), because: {html.escape(found.because)}"
+            f" (class {first['tolerance_class']}: {found.tolerance.meaning}), because: {unicode.words(found.because)}"
         )
     rows = "".join(
         f"<tr><td>{html.escape(c['target'])}</td><td>{html.escape(c['schedule'])}</td><td class='n'>{number(c['discrepancy'])}</td>"
@@ -202,7 +239,7 @@ def agreement(book: Book, name: str, cells: list[Mapping[str, Any]]) -> str:
 def wrong_formulas(wrong: Iterable[Mapping[str, Any]]) -> str:
     """The wrong formulas that were put in the place of the right one, and how far off they were."""
     rows = "".join(
-        f"<tr><td>{maths.text(w['formula'])}</td><td class='n'>{number(w['discrepancy'])}</td>"
+        f"<tr><td>{unicode.words(w['formula'])}</td><td class='n'>{number(w['discrepancy'])}</td>"
         f"<td class='n'>{w['tolerance']:g}</td><td>{'noticed' if w['refuted'] else '<b>not noticed</b>'}</td></tr>"
         for w in wrong
     )
@@ -212,6 +249,25 @@ def wrong_formulas(wrong: Iterable[Mapping[str, Any]]) -> str:
         "### Wrong formulas { #wrong data-search-exclude }\n\n<p>Each was put in the place of the right one, and the agreement had to fail.</p>\n\n"
         '<div class="scroll"><table class="cells"><thead><tr><th scope="col">in place of the right formula</th><th scope="col" class="n">discrepancy</th>'
         f'<th scope="col" class="n">tolerance</th><th scope="col"></th></tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def altered(entry: Entry) -> str:
+    """What became of the statement's alterations, with some that were refuted and where."""
+    counts = entry.get("mutants") or {}
+    if not counts.get("total"):
+        return ""
+    others = [f"{counts[k]} {k}" for k in ("unprovable", "weaker", "equivalent") if counts.get(k)]
+    said = f"<b>{counts['refuted']} of {counts['total']}</b> refuted" + (
+        f"; the others: {', '.join(others)}" if others else ""
+    )
+    examples = (entry.get("derivation") or {}).get("refuted", ())
+    rows = "".join(f"<li>{unicode.words(text)}</li>" for text in examples)
+    shown = f'<details class="fold"><summary>{len(examples)} of those that were refuted</summary>{later(f"<ul>{rows}</ul>")}</details>'
+    return (
+        "### Altered statements { #altered data-search-exclude }\n\n"
+        "<p>Signs, factors, exponents, terms, arguments and derivatives of the statement, altered one at a time: "
+        f'{said}. <a href="../../checking/#derivations">What the words mean</a>.</p>{shown if examples else ""}'
     )
 
 

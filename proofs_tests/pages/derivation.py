@@ -10,16 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from concordant.proofs_tests.pages import maths
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """What is assumed, as text with formulas between dollars; the numbers of the lines that use it; what breaks without it."""
-
-    text: str
-    used_in: Sequence[int] = ()
-    without: str = ""
+from concordant.proofs_tests.pages import assumptions, maths
+from concordant.proofs_tests.pages.assumptions import Hypothesis
 
 
 @dataclass(frozen=True)
@@ -69,6 +61,8 @@ def derivation_of(slug: str) -> DerivationPage | None:
         return None
     lines: list[Line] = []
     where: dict[str, list[int]] = {}
+    raws: dict[str, tuple[Any, ...]] = {}
+    kinds: dict[str, str] = {}
     definitions: list[str] = []
     statements: list[str] = []
     for part, theorem in enumerate(made.theorems, 1):
@@ -86,18 +80,27 @@ def derivation_of(slug: str) -> DerivationPage | None:
                 definitions += [h.tex] if h.tex not in definitions else []
             else:
                 where.setdefault(h.tex, []).extend(place[at] for at in h.used_at if at in place)
+                kinds[h.tex] = h.kind
+        raws |= {story.sentence(raw)[0]: raw for raw in theorem.hyps}
         if said.note_tex:
             definitions.append(said.note_tex)
     several = r"\begin{gathered}" + r"\\[0.6em] ".join(statements) + r"\end{gathered}"
     return DerivationPage(
         title=slug,
         statement=several if len(statements) > 1 else statements[0],
-        hypotheses=[Hypothesis(_sentence(text), sorted(set(used))) for text, used in where.items()],
+        hypotheses=[_hypothesis(text, used, kinds[text], raws.get(text, ())) for text, used in where.items()],
         lines=lines,
         script=script(slug) or "",
         idea=made.idea,
         definitions=definitions,
     )
+
+
+def _hypothesis(text: str, used: Sequence[int], kind: str, raw: tuple[Any, ...]) -> Hypothesis:
+    """What the kernel assumes, as a page tells it; `raw` is empty for what is declared of a symbol."""
+    every = raw[:1] == ("for every test function",)
+    terms = assumptions.terms_of(raw)
+    return Hypothesis(_sentence(text), tuple(sorted(set(used))), kind=kind, terms=terms, every=every)
 
 
 #: Statements of more characters than this are broken before their relation.
@@ -138,17 +141,6 @@ def chain(lines: Sequence[Line]) -> str:
             + "</li>"
         )
     return "".join([*parts, "</ol>"])
-
-
-def hypotheses(items: Sequence[Hypothesis]) -> str:
-    """The hypotheses as HTML, each with the lines that use it."""
-    rows = []
-    for item in items:
-        where = ", ".join(f'<a href="#line-{n}">{n}</a>' for n in item.used_in)
-        notes = [f"used in line{'s' * (len(item.used_in) > 1)} {where}"] if where else []
-        notes += [f"without it: {maths.text(item.without)}"] if item.without else []
-        rows.append(f"<li>{maths.text(item.text)}" + "".join(f'<span class="note">{n}</span>' for n in notes) + "</li>")
-    return f'<ul class="hypotheses">{"".join(rows)}</ul>'
 
 
 def certificate(found: Certificate) -> str:

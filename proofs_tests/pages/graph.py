@@ -112,37 +112,51 @@ def _columns(claims: Sequence[Claim], depth: dict[str, int]) -> dict[int, list[C
     return found
 
 
+def _ordered(book: Book, column: Sequence[Claim], middle: dict[str, float]) -> list[Claim]:
+    """A column by the mean height of what its claims use, so that edges cross less; what uses nothing comes by tag, last."""
+
+    def height(claim: Claim) -> tuple[float, str]:
+        known = [middle[s] for s in claim.uses if s in middle]
+        return (sum(known) / len(known) if known else float("inf"), claim.tag)
+
+    return sorted(column, key=height)
+
+
 def whole_map(book: Book, address: Address, topic_name: Callable[[str], str]) -> str:
     """The map: a lane a topic, a column a depth, so that every edge goes from left to right; long columns are folded."""
     depth = levels(book)
     lanes = [(t, _columns([c for c in book.claims.values() if c.topic == t], depth)) for t in TOPICS]
     lanes = [(t, columns) for t, columns in lanes if columns]
+    depths = range(max(depth.values(), default=0) + 1)
     # how many boxes stand side by side at each depth, over all lanes
-    folds = {
-        d: max(-(-len(columns.get(d, ())) // MOST) for _, columns in lanes)
-        for d in range(max(depth.values(), default=0) + 1)
-    }
+    folds = {d: max(-(-len(columns.get(d, ())) // MOST) for _, columns in lanes) for d in depths}
     starts, x = {}, 12.0
     for d, n in folds.items():
         starts[d] = x
         x += max(n, 1) * (BOX + GAP) - GAP + COLUMN - BOX
-    total, y, place = x - (COLUMN - BOX) + 12, 0.0, {}
-    boxes, bands = [], []
+    total, y = x - (COLUMN - BOX) + 12, 0.0
+    tops: dict[str, float] = {}
+    bands = []
     for index, (topic, columns) in enumerate(lanes):
-        tallest = max(min(len(c), MOST) for c in columns.values())
+        tallest = max(-(-len(c) // -(-len(c) // MOST)) for c in columns.values())
         high = LANE_LABEL + tallest * (HIGH + GAP) + 6
+        odd = " odd" if index % 2 else ""
         bands.append(
-            f'<rect class="lane{" odd" if index % 2 else ""}" x="0" y="{y:g}" width="{total:g}" height="{high:g}"/>'
+            f'<rect class="lane{odd}" id="lane-{topic}" x="0" y="{y:g}" width="{total:g}" height="{high:g}"/>'
+            + label(14, y + 20, [topic_name(topic)], 0, "lane-name")
         )
-        name = topic_name(topic)
-        bands.append(label(14, y + 20, [name], 0, "lane-name"))
-        for d, column in columns.items():
-            for i, claim in enumerate(column):
-                left = starts[d] + (i // MOST) * (BOX + GAP)
-                top = y + LANE_LABEL + (i % MOST) * (HIGH + GAP)
-                place[claim.slug] = (left, top)
-                boxes.append(node(book, claim, left, top, BOX, address(claim), anchor=claim.tag))
+        tops[topic] = y + LANE_LABEL
         y += high
+    place: dict[str, tuple[float, float]] = {}
+    middle: dict[str, float] = {}
+    for d in depths:
+        for topic, columns in lanes:
+            for i, claim in enumerate(_ordered(book, columns.get(d, ()), middle)):
+                # a folded column is filled row by row, so that it keeps its order from top to bottom
+                wide = -(-len(columns[d]) // MOST)
+                left, top = starts[d] + (i % wide) * (BOX + GAP), tops[topic] + (i // wide) * (HIGH + GAP)
+                place[claim.slug], middle[claim.slug] = (left, top), top
+    boxes = [node(book, c, *place[c.slug], BOX, address(c), anchor=c.tag) for c in book.claims.values()]
     edges = []
     for claim in book.claims.values():
         for slug in claim.uses:

@@ -15,6 +15,7 @@ from concordant.proofs_tests.pages.katex import Formula, Typesetter
 
 PLACEHOLDER = re.compile(r'<span class="tex( display)?" data-tex="([^"]*)">([^<]*)</span>([.,;:!?)]*)')
 SHORT = 30  # characters of an inline formula that is kept on one line with the punctuation after it
+LONG = 110  # characters of TeX from which an inline formula scrolls where the screen is narrower
 SEARCH_ONLY = re.compile(r'<span class="search-only">[^<]*</span>')
 ARITHMATEX = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 DOLLARS = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.DOTALL)
@@ -22,11 +23,11 @@ TAG = re.compile(r"\\tag\*?\{([^}]*)\}")
 
 WORDS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "eta": "η", "theta": "θ",
-    "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
+    "kappa": "κ", "zeta": "ζ", "ell": "ℓ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
     "varphi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Lambda": "Λ", "Sigma": "Σ",
     "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "nabla": "∇", "partial": "∂", "int": "∫", "sum": "Σ", "prod": "Π", "le": "≤",
     "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈", "equiv": "≡", "in": "∈", "to": "→",
-    "mapsto": "↦", "infty": "∞", "cdot": "·", "times": "×", "circ": "∘", "mid": "|", "vert": "|", "lvert": "|",
+    "mapsto": "↦", "iint": "∫∫", "infty": "∞", "cdot": "·", "times": "×", "circ": "∘", "mid": "|", "vert": "|", "lvert": "|",
     "rvert": "|", "Vert": "‖", "lVert": "‖", "rVert": "‖", "|": "‖", "pm": "±", "sqrt": "√", "sim": "~", "star": "*",
     "top": "ᵀ", "dots": "…", "ldots": "…", "cdots": "…", "prime": "′", "propto": "∝", "otimes": "⊗", "det": "det",
 }  # fmt: skip
@@ -128,6 +129,8 @@ def typeset(page: str, by: Typesetter, where: str) -> str:
     def put(match: re.Match[str]) -> str:
         formula, after = next(order), match[4]
         if not formula.display:
+            if len(formula.tex) > LONG:
+                return f'<span class="long">{ready[formula]}</span>{after}'
             shown = ready[formula] + after
             return f'<span class="together">{shown}</span>' if after and len(match[3]) <= SHORT else shown
         tag = TAG.search(formula.tex)

@@ -16,7 +16,7 @@ class Chapter(NamedTuple):
 
 
 CHAPTERS: dict[Topic, Chapter] = {
-    "divergences": Chapter("Divergences", "chapter 1", False),
+    "divergences": Chapter("Divergences", "chapter 1", True),
     "variational": Chapter("The variational view", "chapter 2", True),
     "score": Chapter("The score-based view", "chapter 3", True),
     "sde": Chapter("Differential equations", "chapter 4", True),
@@ -28,7 +28,7 @@ CHAPTERS: dict[Topic, Chapter] = {
     "distillation": Chapter("Distillation", "chapter 10", False),
     "flow_maps": Chapter("Flow maps", "chapter 11", False),
     "discrete": Chapter("Discrete states", "beyond the monograph", False),
-    "calculus": Chapter("Calculus", "appendices A to C", False),
+    "calculus": Chapter("Calculus", "appendices A to C", True),
 }
 
 

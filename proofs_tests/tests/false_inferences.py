@@ -31,12 +31,14 @@ from concordant.proofs_tests.tests.certificates import (
     TRUE,
     U_BACK,
     WEAK,
+    F,
     K,
     N,
     P,
     S,
     T,
     du,
+    total,
 )
 from concordant.proofs_tests.tests.false_certificates import (
     FALSE,
@@ -83,7 +85,7 @@ FALSE["decay where integrability is needed"] = (
 )
 FALSE["Jensen turned round"] = (
     changed("definition, Jensen", 1, lhs=LOGS, rhs=log(fld("e", "x"))),
-    "not what Jensen",
+    "isn't, literally, what the rule says",
 )
 FALSE["Jensen without a probability"] = changed("definition, Jensen", 1, hyps=hyps(*JENSEN[:-1])), "probability"
 FALSE["Jensen of what may be negative"] = (
@@ -102,20 +104,23 @@ false(
 )  # fmt: skip
 FALSE["Jensen with two means"] = (
     changed("definition, Jensen", 1, params={"context": add(AVERAGE, num(1))}, rhs=add(LOGS, num(1))),
-    "isn't about the mean",
+    "aren't such as Jensen",
 )
 FALSE["Jensen of another mean"] = (
     changed("definition, Jensen", 1, params={"ratio": mul(num(2), RATIO)}),
     "isn't about the mean",
 )
-FALSE["Jensen of another number"] = changed("definition, Jensen", 1, lhs=log(fld("g", "x", "x"))), "not what Jensen"
+FALSE["Jensen of another number"] = (
+    changed("definition, Jensen", 1, lhs=log(fld("g", "x", "x"))),
+    "isn't, literally, what the rule says",
+)
 false(
-    "Jensen of a bound", "isn't about the mean",
+    "Jensen of a bound", "for equations",
     step("given", fld("e", "x"), MEAN, [["given", "above", fld("e", "x"), ">=", MEAN]], rel=">=", label="above"),
     step("Jensen", log(fld("e", "x")), LOGS, JENSEN[1:], [0], ">=", context=AVERAGE, ratio=RATIO),
 )  # fmt: skip
 false(
-    "Jensen of a sum", "no mean",
+    "Jensen of a sum", "aren't such as Jensen",
     step("given", fld("e", "x"), add(RATIO, RATIO), [["given", "sum", fld("e", "x"), "=", add(RATIO, RATIO)]], label="sum"),
     step("Jensen", log(fld("e", "x")), add(log(RATIO), log(RATIO)), [], [0], ">=", context=add(HOLE, HOLE), ratio=RATIO),
 )  # fmt: skip
@@ -123,33 +128,42 @@ false(
 INDEXED = where("s", "x", d(P, "x"), on="i")
 false(
     "a definition with components",
-    "not the definition of a scalar",
+    "aren't such as definition",
     step("definition", S, d(P, "x"), [INDEXED], definition=INDEXED),
 )
-FALSE["a definition with another body"] = changed("definition, Jensen", 0, rhs=mul(num(2), MEAN)), "not the definition"
-FALSE["a definition of another field"] = changed("definition, Jensen", 0, lhs=fld("f", "x")), "not the definition"
-FALSE["a definition at another point"] = changed("definition, Jensen", 0, lhs=fld("e", "y")), "not the definition"
-FALSE["a definition as a bound"] = changed("definition, Jensen", 0, rel=">="), "not the definition"
+FALSE["a definition with another body"] = (
+    changed("definition, Jensen", 0, rhs=mul(num(2), MEAN)),
+    "isn't, literally, what the rule says",
+)
+FALSE["a definition of another field"] = (
+    changed("definition, Jensen", 0, lhs=fld("f", "x")),
+    "isn't, literally, what the rule says",
+)
+FALSE["a definition at another point"] = (
+    changed("definition, Jensen", 0, lhs=fld("e", "y")),
+    "isn't, literally, what the rule says",
+)
+FALSE["a definition as a bound"] = changed("definition, Jensen", 0, rel=">="), "relation must be ="
 FALSE["a definition at another time"] = (
     changed("definition at a time", 0, lhs=fld("u", "x", sc(["+", T, q(1)]))),
-    "not the definition",
+    "isn't, literally, what the rule says",
 )
 LOG_IS = ["where log", "e", ["x"], [], MEAN]
 false(
     "a definition of a logarithm",
-    "not the definition of a scalar",
+    "aren't such as definition",
     step("definition", fld("e", "x"), MEAN, [LOG_IS], definition=LOG_IS),
 )
 OF_Z = where("e", "z", fld("g", "z"))
 false(
     "a curve taken for a parameter",
-    "not the definition",
+    "isn't, literally, what the rule says",
     step("definition", fld("e", ["along", "vz", T]), fld("g", "z"), [OF_Z], definition=OF_Z),
 )
 OF_TIME = where("e", "x", num(v("x")))
 false(
     "a point taken for a time",
-    "not the definition",
+    "a variable of another sort",
     step("definition", fld("e", "x"), num(v("x")), [OF_TIME], definition=OF_TIME),
 )
 
@@ -172,8 +186,11 @@ FALSE["an average that may diverge"] = (
     changed("average", 1, hyps=hyps(*(h for h in AVERAGED if h[0] != "converges"))),
     "used but not stated",
 )
-FALSE["an average taken for an equation"] = changed("average", 1, rel="="), "not the average"
-FALSE["an average over another variable"] = changed("average", 1, params={"x": "y"}), "not the average"
+FALSE["an average taken for an equation"] = changed("average", 1, rel="="), "relation must be >="
+FALSE["an average over another variable"] = (
+    changed("average", 1, params={"x": "y"}),
+    "isn't, literally, what the rule says",
+)
 false(
     "a negative weight", "a number is not positive",
     BOUND, step("average", *(integral("x", mul(num(-1), ABOVE[k])) for k in (2, 4)), [], [0], ">=", weight=num(-1), x="x"),
@@ -211,8 +228,10 @@ instance(
 instance("a curve captured by a derivative", "captured", dt(fld("u", "x", sc(T))), P, ["along", "z", T])
 instance("a curve captured by a time integral", "captured", over("time", "t", q(0), q(1), P), P, ["along", "z", T])
 instance("a path captured by its binder", "captured", path("w", fld("g", ["at", "w", q(1)], "x")), P, ["at", "w", q(1)])
-instance("an instance of a bound variable", "not the instance", integral("x", P), fld("c"), ["pt", "y"])
-instance("an instance at a time", "a scalar for a point", P, fld("c"), sc(T), (P, fld("c")))
+instance(
+    "an instance of a bound variable", "isn't, literally, what the rule says", integral("x", P), fld("c"), ["pt", "y"]
+)
+instance("an instance at a time", "aren't such as instance", P, fld("c"), sc(T), (P, fld("c")))
 false(
     "an instance at the start of a chain", "holds a variable fixed",
     STARTED,
@@ -221,7 +240,7 @@ false(
 )  # fmt: skip
 FALSE["an instance on one side only"] = (
     changed("instance", 1, rhs=TRUE["instance"]["steps"][0]["rhs"]),
-    "not the instance",
+    "isn't, literally, what the rule says",
 )
 
 
@@ -265,6 +284,15 @@ false(
     a=REAL,
 )  # fmt: skip
 
+N_OVER = ["*", N, v("u"), ["^", v("u"), q(-1)]]  # n where u isn't 0, and nothing where it is
+FALSE["a bound divided by what may vanish"] = (
+    changed("first term", 0, lhs=total(q(1), N_OVER, F)),
+    "isn't what the rule says",
+)
+FALSE["a range divided by what may vanish"] = (
+    changed("first term", 0, hyps=[["range", q(1), N_OVER]]),
+    "used but not stated",
+)
 FIRST = [
     fld("r", sc(q(1)), "y", "x", "z"),
     mul(fld("q", sc(q(1)), "x", "y"), fld("m", sc(q(0)), "y", "z"), power(fld("m", sc(q(1)), "x", "z"), -1)),

@@ -1,4 +1,4 @@
-"""Random scalars, random rewritings that keep their value, random errors, and interval arithmetic to tell them apart."""
+"""Random scalars, random rewritings that keep their value, random errors, and points to look at them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from typing import Any
 
 import sympy as sp
 from hypothesis import strategies as st
-from mpmath import iv, mp
-from sympy.core.function import AppliedUndef
-
-iv.prec = 300
 
 x, y, t = sp.symbols("x y t")
 a, b = sp.symbols("a b", positive=True)
@@ -26,31 +22,13 @@ POINTS: list[dict[sp.Expr, sp.Rational]] = [
 ]
 
 
-def ball(expr: sp.Expr, point: dict[sp.Expr, sp.Rational]) -> Any:
-    """An interval that contains the value of an expression at a point."""
-    if expr.is_Symbol:
-        return ball(point[expr], point)
-    if expr.is_Rational:
-        return iv.mpf(int(expr.p)) / int(expr.q)
-    if expr is sp.pi:
-        return +iv.pi
-    if expr is sp.E:
-        return +iv.e
-    args = [ball(arg, point) for arg in expr.args]
-    if expr.is_Add:
-        return sum(args, iv.mpf(0))
-    if expr.is_Mul:
-        result = iv.mpf(1)
-        for arg in args:
-            result *= arg
-        return result
-    if expr.is_Pow:
-        power = int(expr.exp.p)
-        base = args[0] if expr.exp.q == 1 else iv.sqrt(args[0])
-        return base**power if power > 0 else 1 / base**-power
-    if isinstance(expr, AppliedUndef):
-        return 1 / (2 + args[0] ** 2)
-    return getattr(iv, type(expr).__name__)(*args)
+def points() -> st.SearchStrategy[dict[sp.Expr, sp.Rational]]:
+    """A point of one's own: rationals for the atoms, positive ones where they must be."""
+    rationals = st.fractions(-3, 3, max_denominator=40).map(lambda f: sp.Rational(f.numerator, f.denominator))
+    above = st.fractions(sp.Rational(1, 20), 3, max_denominator=40).map(
+        lambda f: sp.Rational(f.numerator, f.denominator)
+    )
+    return st.fixed_dictionaries({x: rationals, y: rationals, t: rationals, a: above, b: above})
 
 
 # ----------------------------------------------------------------------- random scalars
@@ -99,32 +77,32 @@ def scalars() -> st.SearchStrategy[sp.Expr]:
 
 
 # ------------------------------------------------------------ roots of unknown sign
-SIGNS = [
-    (sx * i * mp.mpf(1) / 10, sy * j * mp.mpf(1) / 7) for sx in (1, -1) for sy in (1, -1) for i, j in ((3, 12), (17, 2))
+#: Points in all quadrants, and some where a and b change places: the signs of the radicands take all their values.
+SIGNS: list[dict[sp.Expr, sp.Rational]] = [
+    {x: sx * u, y: sy * v, t: u, a: large, b: small}
+    for sx in (1, -1)
+    for sy in (1, -1)
+    for u, v in ((sp.Rational(3, 10), sp.Rational(12, 7)), (sp.Rational(17, 10), sp.Rational(2, 7)))
+    for large, small in ((sp.Rational(7, 10), sp.Rational(19, 10)), (sp.Rational(19, 10), sp.Rational(7, 10)))
 ]
-
-
-def principal(expr: sp.Expr, at: dict[sp.Expr, Any]) -> Any:
-    """The value of an algebraic expression, with principal roots of negative numbers."""
-    if expr.is_Symbol:
-        return mp.mpc(at[expr])
-    if expr.is_Rational:
-        return mp.mpf(int(expr.p)) / int(expr.q)
-    args = [principal(arg, at) for arg in expr.args]
-    if expr.is_Pow:
-        return (mp.sqrt(args[0]) if expr.exp.q == 2 else args[0]) ** int(expr.exp.p)
-    return mp.fsum(args) if expr.is_Add else mp.fprod(args)
+_radicands = st.sampled_from([x, y, -x, a, x * y, x + 1, 1 - x, x - y, a + b, x * a, x**2 + 1, -y * a, a - b, x**2 - 1])
 
 
 @st.composite
-def root_relations(draw: Draw) -> sp.Expr:
-    """m √u √v ± √(u v m²), whether it is zero or not."""
-    radicands = st.sampled_from(
-        [x, y, -x, a, x * y, x + 1, 1 - x, x - y, a + b, x * a, x**2 + 1, -y * a, a - b, x**2 - 1]
-    )
-    u, v, m = draw(radicands), draw(radicands), draw(st.sampled_from([sp.S.One, x, y, a, 1 - x, a + b, sp.sqrt(a)]))
+def root_relations(draw: Draw) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
+    """m √u √v ± √(u v m²), whether it is zero or not, and which of u, v, m are said to be positive."""
+    u, v, m = draw(_radicands), draw(_radicands), draw(st.sampled_from([sp.S.One, x, y, a, 1 - x, a + b, sp.sqrt(a)]))
     inside = _times(_times(u, v), m**2) if draw(st.booleans()) else u * v * m**2
-    return m * sp.sqrt(u) * sp.sqrt(v) - draw(st.sampled_from([1, -1])) * sp.sqrt(inside)
+    expr = m * sp.sqrt(u) * sp.sqrt(v) - draw(st.sampled_from([1, -1])) * sp.sqrt(inside)
+    return expr, tuple(part for part in (u, v, m) if draw(st.booleans()))
+
+
+@st.composite
+def exponential_relations(draw: Draw) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
+    """e^(u/v + u/w) - e^(u/v) e^(u/w'), where w' may be w, or w multiplied out, or another."""
+    u, v, w, other = draw(_angles), draw(positives()), draw(positives()), draw(positives())
+    last = draw(st.sampled_from([w, w, other, _times(w, 1 + other) - w * other]))
+    return sp.exp(u / v + u / w) - (sp.exp(u / v) + 1) * sp.exp(u / last) + sp.exp(u / last), ()
 
 
 # --------------------------------------------------------------------------- rewritings

@@ -14,6 +14,7 @@ from concordant.impl.schedules import schedule
 from concordant.impl.targets import target
 from concordant.proofs_tests import agreement
 from concordant.proofs_tests.bridge import check, evaluate
+from concordant.proofs_tests.bridge import law as bridge_law
 from concordant.proofs_tests.bridge.classify import counts, verdicts
 from concordant.proofs_tests.bridge.fields import Setting, cube, wave
 from concordant.proofs_tests.bridge.holds import HypothesisFails, compare, statement_holds
@@ -94,6 +95,54 @@ def test_classes_of_mutants() -> None:
     assert one.kind == "equivalent"
     (one,) = verdicts(e, [w], lambda *_: True, lambda *_: False, altered=[same])
     assert one.kind == "unexplained"  # accepted, and neither refuted nor shown to be the same
+
+
+# ------------------------------------------------------------------------------------------------ laws and uniqueness
+def process(drift: Any, noise: Any) -> tuple[Any, ...]:
+    """dx := drift dt + noise dw, and p as its density."""
+    body = drift * T.Field(T.DT) + lift(noise) * T.Field(T.DW, (), (i,))
+    return ("where", "dx", (x, t), (i,), body), ("law", x, t, T.scalar("p")(x, t), "dx")
+
+
+def test_a_law_whose_density_is_another_is_noticed() -> None:
+    w, f, g = EXAMPLES["Fokker-Planck"].witness(2), T.vector("f"), T.function("g")
+    for drift, noise, wrong in (
+        (f(x, t).at(i), g(t), False),
+        (f(x, t).at(i), 2 * g(t), True),
+        (2 * f(x, t).at(i), g(t), True),
+    ):
+        found = check.problems(w, Said(lift(1), "=", lift(1), frozenset(process(drift, noise))))
+        assert bool(found) == wrong, found
+        assert not wrong or "fails by" in found[0]
+
+
+def test_uniqueness_needs_the_equation_and_a_steady_slope() -> None:
+    """∂_t p = -∇·(p b) for p that does not move: for b = 0 it does, for b = x³ the slope grows."""
+    p = T.scalar("p")(x, t)
+    w = Witness({"": cube(1, 2.0, 0.5)}, {"p": lambda x, t: (-x.square()).exp().sum(-1)}, at={"t": 0.5})
+    still = ("unique", T.d_dt(p, t), lift(0), "p")
+    moving = ("unique", T.d_dt(p, t), p, "p")
+    definition, law = process(0 * T.coords(x).at(i), 0)
+    steep, _ = process(T.coords(x).at(i) ** 3, 0)
+    assert check.problems(w, Said(p, ">=", p, frozenset([still, definition, law]))) == []
+    (one,) = check.problems(w, Said(p, ">=", p, frozenset([moving, definition, law])))
+    assert one.startswith("unique")
+    assert "fails by" in one
+    found = check.problems(w, Said(p, ">=", p, frozenset([still, steep, law])))
+    assert any("slope of the drift grows" in one for one in found)
+    (one,) = check.problems(w, Said(p, ">=", p, frozenset([("equal at one time", p, 2 * p)])))
+    assert one.startswith("equal at one time")
+
+
+def test_what_is_no_differential() -> None:
+    for body in (
+        T.Field(T.DT) ** 2,
+        lift(1),
+        T.Field(T.DT) * T.Field(T.DW, (), (i,)),
+        T.Field(T.DW, (), (T.Index("j"),)),
+    ):
+        with pytest.raises(bridge_law.NoDifferential):
+            bridge_law.split(body, i)
 
 
 def test_a_false_statement_has_no_mutants() -> None:

@@ -313,5 +313,13 @@ def test_the_solver_says_when_it_fails() -> None:
         calculus.solve(lambda x, t: x**2, one, 0.0, 2.0)
 
 
+def test_the_solution_at_its_start_is_the_start() -> None:
+    x = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    for end in (calculus.solve(lambda x, t: -x, x, 0.3, 0.3), calculus.follow(lambda x, t: -x, x, 0.3, 0.3)):
+        assert torch.equal(end, x)
+        assert (end.dtype, end.requires_grad) == (x.dtype, False)
+        assert end.data_ptr() != x.data_ptr()
+
+
 def test_divergence_of_a_constant_field() -> None:
     assert calculus.divergence(lambda x, t: torch.ones(2), torch.zeros(2), tensor(0.0)).item() == 0.0

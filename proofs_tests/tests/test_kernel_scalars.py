@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sympy as sp
-from hypothesis import assume, given, settings
+from flint import ctx
+from hypothesis import Phase, assume, find, given, settings
 from hypothesis import strategies as st
-from mpmath import iv
 
+from concordant.proofs_tests.tests import balls
 from concordant.proofs_tests.tests import scalar_strategies as make
-from concordant.proofs_tests.tests.scalar_strategies import ball
+from concordant.proofs_tests.tests.balls import Where, apart, apart_somewhere, positive, tiny
 from concordant.theory import kernel
 from concordant.theory.kernel import normal_form, polynomial, signature, zero
 from concordant.theory.kernel.normal_form import is_zero_a
@@ -33,35 +34,95 @@ f = sp.Function("f")
 BOTH = pytest.mark.parametrize("test", [is_zero_a, is_zero_b])
 
 
-# ------------------------------------------------------- random identities, random errors
+# ------------------------------------------------------- random identities, random errors, against Arb
+Test = Callable[..., bool]
+
+
+def accepts(test: Test, expr: sp.Expr, hypotheses: tuple[sp.Expr, ...] = ()) -> bool:
+    """Whether a test says zero; one that can't tell doesn't."""
+    try:
+        return test(expr, hypotheses)
+    except Unsupported:
+        return False
+
+
+def is_accepted_wrongly(
+    test: Test, expr: sp.Expr, points: Iterable[Where], hypotheses: tuple[sp.Expr, ...] = ()
+) -> bool:
+    """Whether a test says zero of what a ball shows not to be zero, at a point where the hypotheses hold."""
+    return accepts(test, expr, hypotheses) and apart_somewhere(
+        expr, (point for point in points if all(positive(h, point) for h in hypotheses))
+    )
+
+
 @settings(max_examples=150)
-@given(make.identities())
-def test_identities_made_by_rewriting_are_zero(pair: tuple[sp.Expr, sp.Expr]) -> None:
+@given(make.identities(), make.points())
+def test_identities_made_by_rewriting_are_zero(pair: tuple[sp.Expr, sp.Expr], own: Where) -> None:
     left, right = pair
     assert is_zero_a(left - right), (left, right)
     assert is_zero_b(left - right), (left, right)
-    for point in make.POINTS:
-        assert 0 in ball(left - right, point)
+    for point in (*make.POINTS, own):
+        assert tiny(left - right, point), (left, right)
 
 
 @settings(max_examples=150)
-@given(make.identities(), st.data())
-def test_perturbed_identities_are_not_zero(pair: tuple[sp.Expr, sp.Expr], data: st.DataObject) -> None:
-    left, right = pair
-    wrong = left - make.perturbed(right, data.draw)
-    assume(any(0 not in ball(wrong, point) for point in make.POINTS))
+@given(make.identities(), make.points(), st.data())
+def test_what_a_ball_refutes_is_not_accepted(pair: tuple[sp.Expr, sp.Expr], own: Where, data: st.DataObject) -> None:
+    wrong = pair[0] - make.perturbed(pair[1], data.draw)
+    assume(apart_somewhere(wrong, (*make.POINTS, own)))
     assert not is_zero_a(wrong), wrong
     assert not is_zero_b(wrong), wrong
 
 
 @settings(max_examples=200)
-@given(make.root_relations())
-def test_relations_of_roots_are_zero_only_if_they_are_for_all_signs(expr: sp.Expr) -> None:
+@given(st.one_of(make.root_relations(), make.exponential_relations()))
+def test_relations_are_zero_only_where_the_hypotheses_make_them_so(
+    case: tuple[sp.Expr, tuple[sp.Expr, ...]],
+) -> None:
+    expr, hypotheses = case
     assume(not expr.has(sp.I, sp.Abs))
-    largest = max(abs(make.principal(expr, {make.x: u, make.y: v, make.a: 0.7, make.b: 1.9})) for u, v in make.SIGNS)
     for test in (is_zero_a, is_zero_b):
-        with contextlib.suppress(Unsupported):  # squares of unknown sign
-            assert not test(expr) or largest < 1e-10
+        assert not is_accepted_wrongly(test, expr, make.SIGNS, hypotheses), (expr, hypotheses)
+
+
+@st.composite
+def errors(draw: st.DrawFn) -> tuple[sp.Expr, tuple[sp.Expr, ...]]:
+    """The difference of an expression and a rewritten one with an error in it."""
+    left, right = draw(make.identities())
+    return left - make.perturbed(right, draw), ()
+
+
+def small(expr: sp.Expr, _: object = ()) -> bool:
+    """A zero test as one would write it with floating point: it is below 1e-3 at two points."""
+    values = (balls.ball(expr, point) for point in make.POINTS[:2])
+    return all(bool(abs(value).upper() < 1e-3) for value in values)
+
+
+#: Zero tests that are wrong, or become so by a change; Arb must notice.
+WRONG: dict[str, tuple[Test, st.SearchStrategy[Any], tuple[Any, str, Any] | None]] = {
+    "all is zero": (lambda *_: True, errors(), None),
+    "small is zero": (small, errors(), None),
+    "all factors are positive": (is_zero_a, make.root_relations(), (normal_form.NormalForm, "_sign", lambda *_: 1)),
+    "all angles are equal": (is_zero_a, errors(), (normal_form.NormalForm, "_same", lambda *_: True)),
+    "all is a square": (is_zero_b, make.root_relations(), (signature, "_is_square", lambda *_: True)),
+    "all atoms are one": (is_zero_b, errors(), (signature.Point, "_atom", lambda *_: signature.Gauss(1, 0))),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_arb_notices_a_wrong_zero_test(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    test, statements, change = WRONG[name]
+    points = [*make.POINTS, *make.SIGNS]
+    if change is not None:
+        monkeypatch.setattr(*change)
+    seen = find(
+        statements,
+        lambda case: not case[0].has(sp.I, sp.Abs) and is_accepted_wrongly(test, case[0], points, case[1]),
+        settings=settings(max_examples=1000, database=None, phases=[Phase.generate], deadline=None),
+    )
+    monkeypatch.undo()
+    for right in (is_zero_a, is_zero_b):
+        assert not accepts(right, *seen)
 
 
 @settings(max_examples=100)
@@ -338,7 +399,20 @@ def test_the_tests_share_no_code() -> None:
         assert "scalars" in imports
 
 
-def test_balls_enclose() -> None:
-    assert 0 in ball(sp.sqrt(a) ** 2 - a, make.POINTS[0])
-    assert 0 not in ball(sp.sin(x) - x, make.POINTS[0])
-    assert iv.pi.delta < 1e-50
+def test_balls_enclose_and_are_refined() -> None:
+    point = make.POINTS[0]
+    assert tiny(sp.sqrt(a) ** 2 - a, point)
+    assert apart(sp.sin(x) - x, point)
+    assert apart(sp.exp(-(10**3)) + sp.exp(-(10**3) + 1) - sp.exp(-(10**3) + 2), point)
+    near = sp.exp(sp.pi * sp.sqrt(163)) - 262537412640768744  # 7e-13 of 2e17: 64 bits do not tell
+    with ctx.workprec(64):
+        assert balls.ball(near, {}).contains(0)
+    assert apart(near, {})
+    assert not tiny(near, {})
+    assert not apart(1 / (x - x.xreplace({x: point[x]})), point)  # no value: nothing is shown
+    assert not tiny(1 / (x - point[x]), point)
+    assert tiny(sp.sqrt(x * y) - sp.sqrt(x) * sp.sqrt(y), point)  # one of them is negative: the principal root of it
+    assert apart(sp.sqrt(x * y) - sp.sqrt(x) * sp.sqrt(y), {x: -1, y: -1})
+    assert positive(1 - x, point)
+    assert not positive(x - 1, point)
+    assert not positive(sp.sqrt(y), point)

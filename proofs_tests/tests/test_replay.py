@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
 import itertools
 import json
 import math
@@ -16,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from concordant.proofs_tests import tamper
+from concordant.proofs_tests import tamper, trusted
 from concordant.proofs_tests.tests.certificates import TRUE
 from concordant.proofs_tests.tests.false_inferences import FALSE
 from concordant.proofs_tests.tests.trees import cert, line, num
 from concordant.theory.derivation import derive, slugs
-from concordant.theory.kernel import replay
+from concordant.theory.kernel import replay, rules
 from concordant.theory.kernel.certificate import certificate, text
 
 SOURCE = Path(replay.__file__)
@@ -190,6 +192,34 @@ def test_it_runs_alone(tmp_path: Path) -> None:
     refused = subprocess.run([*run, good, bad], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "REFUSED: step 0 (line): the two sides differ" in refused.stdout
+
+
+def test_what_has_to_be_trusted_stays_short() -> None:
+    """The length that was reached.  It may be lowered, not raised."""
+    lines, code = trusted.replay()
+    assert lines <= 884
+    assert code <= 695
+    assert max(map(len, SOURCE.read_text(encoding="utf-8").splitlines())) <= 120
+
+
+def test_it_imports_the_standard_library_alone() -> None:
+    tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
+    named = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    named |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and not n.level}
+    assert not any(n.level for n in ast.walk(tree) if isinstance(n, ast.ImportFrom))
+    assert {n.partition(".")[0] for n in named} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", rules.__all__)
+def test_each_rule_has_an_example(name: str) -> None:
+    rule = getattr(rules, name)
+    if inspect.isfunction(rule) or inspect.isclass(rule):
+        assert ">>> " in (rule.__doc__ or "")
+        for n, method in vars(rule).items():  # the example of a derivation is that of its methods
+            if inspect.isfunction(method) and n[0] != "_" and rule is not rules.Derivation:
+                assert ">>> " in (method.__doc__ or ""), n
+    else:
+        assert name in ("Relation", "algebra", "ito_table", "under_integral")
 
 
 def test_names_of_one_kind_are_not_taken_for_another() -> None:

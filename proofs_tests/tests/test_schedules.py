@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mpmath import mp, mpf
 from torch import Tensor
 
 from concordant.errors import BadInput
@@ -16,6 +18,7 @@ from concordant.impl.schedules import (
     SCHEDULES,
     Custom,
     FlowMatching,
+    FromSDE,
     Schedule,
     VarianceExploding,
     VariancePreserving,
@@ -23,6 +26,8 @@ from concordant.impl.schedules import (
     VPLinear,
     schedule,
 )
+from concordant.impl.sde import LinearSDE
+from concordant.impl.variational import DDPM
 from concordant.proofs_tests.tests.strategies import floats, schedules, tensor, times
 
 EVERY = [schedule(name) for name in SCHEDULES]
@@ -89,30 +94,77 @@ def test_at_the_ends_of_the_clock(clock: Schedule) -> None:
         assert all(value.isfinite().all() for value in (level.alpha, level.sigma, level.d_alpha, level.d_sigma2))
 
 
+mp.dps = 60
+
+
+def exactly(name: str, t: float) -> tuple[Any, Any]:
+    """α and σ² of a named schedule by their definitions, in 60 digits."""
+    u = mpf(t)
+    lost = mp.exp(-(u * mpf(0.1) + u**2 * (mpf(20) - mpf(0.1)) / 2))  # e^{-B}
+    angle, start = ((v + mpf(0.008)) / (1 + mpf(0.008)) * mp.pi / 2 for v in (u, 0))
+    cosine = mp.cos(angle) / mp.cos(start)
+    values: dict[str, tuple[Any, Any]] = {
+        "ve": (mpf(1), mpf(0.01) ** 2 * ((mpf(50.0) / mpf(0.01)) ** (2 * u) - 1)),
+        "edm": (mpf(1), u**2),
+        "vp-linear": (mp.sqrt(lost), 1 - lost),
+        "sub-vp": (mp.sqrt(lost), (1 - lost) ** 2),
+        "vp-cosine": (cosine, 1 - cosine**2),
+        "trigonometric": (mp.cos(mp.pi * u / 2), mp.sin(mp.pi * u / 2) ** 2),
+        "flow-matching": (1 - u, u**2),
+    }
+    return values[name]
+
+
 @pytest.mark.parametrize("clock", EVERY, ids=lambda s: s.name)
 def test_small_times_keep_their_digits(clock: Schedule) -> None:
-    """σ² by its definition in 50 digits."""
-    from mpmath import mp, mpf
+    _, want = exactly(clock.name, 1e-7)
+    assert abs(mpf(float(clock.sigma(tensor(1e-7)))) / mp.sqrt(want) - 1) < 1e-13
 
-    mp.dps = 50
-    t = mpf(1e-7)
-    want = {
-        "ve": lambda: mpf(0.01) * mp.sqrt((mpf(50.0) / mpf(0.01)) ** (2 * t) - 1),
-        "edm": lambda: t,
-        "vp-linear": lambda: mp.sqrt(1 - mp.exp(-(t * mpf(0.1) + t**2 * (mpf(20) - mpf(0.1)) / 2))),
-        "sub-vp": lambda: 1 - mp.exp(-(t * mpf(0.1) + t**2 * (mpf(20) - mpf(0.1)) / 2)),
-        "vp-cosine": lambda: mp.sqrt(
-            1
-            - (
-                mp.cos((t + mpf(0.008)) / (1 + mpf(0.008)) * mp.pi / 2)
-                / mp.cos(mpf(0.008) / (1 + mpf(0.008)) * mp.pi / 2)
-            )
-            ** 2
-        ),
-        "trigonometric": lambda: mp.sin(mp.pi * t / 2),
-        "flow-matching": lambda: t,
-    }[clock.name]()
-    assert abs(mpf(float(clock.sigma(tensor(1e-7)))) / want - 1) < 1e-13
+
+#: Steps from s to t: long ones, and short ones at the start, in the middle and at the end of the clock.
+STEPS = [(0.0, 0.5), (0.2, 0.7), (1e-5, 1e-5 + 1e-12), (0.3, 0.3 + 1e-10), (0.5, 0.5 + 2e-15), (0.999, 0.999 + 1e-9)]
+
+
+@pytest.mark.parametrize("clock", EVERY, ids=lambda s: s.name)
+@pytest.mark.parametrize(("s", "t"), STEPS)
+def test_the_variance_of_a_short_step_keeps_its_digits(clock: Schedule, s: float, t: float) -> None:
+    """σ²_{t|s}, of the schedule and its twins, where σ_t² - (α_t/α_s)² σ_s² in floating point has lost up to all digits."""
+    (alpha_s, before), (alpha_t, after) = exactly(clock.name, s), exactly(clock.name, t)
+    want = after - (alpha_t / alpha_s) ** 2 * before
+    for twin, scale2 in (
+        (clock, 1),
+        (VariancePreserving(clock), 1 / (alpha_t**2 + after)),
+        (VarianceExploding(clock), 1 / alpha_t**2),
+    ):
+        got = twin.added_variance(s, t)
+        assert abs(mpf(float(got)) / (want * scale2) - 1) < 1e-13
+        ratio, same = LinearSDE(twin).transition(tensor(s), tensor(t))
+        assert float(same) == float(got)
+        torch.testing.assert_close(ratio, twin.alpha(tensor(t)) / twin.alpha(tensor(s)))
+
+
+def test_short_steps_of_ones_own_schedule() -> None:
+    """From an SDE the variance is an integral over the step; from α and σ it is a difference, and says so."""
+    ou = FromSDE(lambda t: -torch.ones_like(t), lambda t: 2 * torch.ones_like(t))
+    own = Custom(lambda t: torch.exp(-t), lambda t: torch.sqrt(-torch.expm1(-2 * t)))
+    for gap, loses in ((2**-3, 1e-14), (2**-30, 1e-6)):
+        want = -math.expm1(-2 * gap)
+        assert float(ou.added_variance(0.5, 0.5 + gap)) == pytest.approx(want, rel=1e-13)
+        assert float(own.added_variance(0.5, 0.5 + gap)) == pytest.approx(want, rel=loses)
+    batch = ou.added_variance(torch.zeros(3, 1).double(), torch.rand(3, 4).double())
+    assert batch.shape == (3, 4)
+
+
+@pytest.mark.parametrize("name", ["vp-linear", "vp-cosine", "flow-matching"])
+def test_fine_chains_have_the_schedules_variances(name: str) -> None:
+    """β_i = 1 - (α_i/α_{i-1})² of a chain with steps of 1e-9."""
+    clock = schedule(name)
+    times = 0.4 + 1e-9 * torch.arange(4).double()
+    chain = DDPM.from_schedule(VariancePreserving(clock), times)
+    for i in (1, 2, 3):
+        (a, before), (b, after) = (exactly(name, float(t)) for t in times[i - 1 : i + 1])
+        want = 1 - b**2 / (b**2 + after) / (a**2 / (a**2 + before))
+        assert abs(mpf(float(chain.beta[i])) / want - 1) < 1e-13
 
 
 def test_times_may_be_a_batch() -> None:

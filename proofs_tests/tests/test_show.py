@@ -159,6 +159,14 @@ def test_a_gaussian_is_told_as_one() -> None:
     assert "q(x|x_0) := N(x; α x_0, σ² I)" in [h.plain for h in Story(made.theorems[0], made.notation).hypotheses()]
 
 
+def test_what_is_declared_of_scalars_is_told() -> None:
+    made = derive("tweedie")
+    assert made is not None
+    told_ = [h.plain for h in Story(made.theorems[0], made.notation).hypotheses()]
+    assert "σ > 0" in told_
+    assert not {"α > 0", "D > 0"} & set(told_)
+
+
 def test_hypotheses_know_their_lines() -> None:
     for slug, lines, hypotheses in told():
         places = {(line.step, line.number) for line in lines}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sympy as sp
 from torch import Tensor
 
 from concordant.impl.flow import FlowMatching
@@ -17,15 +18,16 @@ from concordant.impl.targets import Marginal, Reverse, target
 from concordant.impl.variational import DDPM
 from concordant.proofs_tests.agreement import AGREEMENTS, scaled
 from concordant.proofs_tests.agreements.statements import STATEMENTS, WitnessFails
-from concordant.proofs_tests.alter import Judge, alter, sample, witnessed
+from concordant.proofs_tests.alter import Judge, _judged, alter, sample, witnessed
 from concordant.proofs_tests.bridge.check import problems
 from concordant.proofs_tests.bridge.holds import compare
 from concordant.proofs_tests.case import Case
 from concordant.proofs_tests.mutants import Mutant, mutants
+from concordant.proofs_tests.redefine import definitions, redefined
 from concordant.proofs_tests.witnesses import WITNESSES, plain
 from concordant.theory.derivation import Derivation, derive, slugs
 from concordant.theory.kernel.rules import Theorem
-from concordant.theory.kernel.terms import Bind, walk
+from concordant.theory.kernel.terms import Add, Bind, lift, walk
 
 
 def derived(slug: str) -> Derivation:
@@ -89,8 +91,8 @@ def test_no_mutant_is_unexplained(slug: str) -> None:
 
 def test_the_flow_is_not_proved_by_what_is_assumed_of_one_time() -> None:
     """p = p and ρ = ρ are true; the theorem does not follow from them."""
-    found = alter(derived("probability-flow-ode"))
-    assert {v.mutant.label: v.kind for v in found.verdicts if v.kind != "refuted"} == {
+    found = [v for v in alter(derived("probability-flow-ode")).verdicts if " := " not in v.mutant.label]
+    assert {v.mutant.label: v.kind for v in found if v.kind != "refuted"} == {
         "left: p for ρ": "weaker",
         "right: ρ for p": "weaker",
     }
@@ -193,3 +195,50 @@ def _named(slug: str) -> str:
 def test_registering_statements_derives_nothing() -> None:
     program = "import sys, concordant.proofs_tests.agreements as a; assert len(a.AGREEMENTS) > 60; assert 'sympy' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# ------------------------------------------------------------------------------------------------ altered definitions
+def redefinitions(slug: str) -> dict[str, str]:
+    """What became of every altered definition of a claim."""
+    return {v.mutant.label: v.kind for v in alter(derived(slug)).verdicts if " := " in v.mutant.label}
+
+
+def test_definitions_of_what_is_implemented_are_about_the_implementation() -> None:
+    found = redefinitions("tweedie")
+    assert set(found.values()) == {"refuted"}
+    assert {"p := sign", "p := drop factor q", "q := drop term 2"} <= set(found)
+
+
+def test_differentials_are_refuted_by_the_equation_of_their_density() -> None:
+    found = redefinitions("probability-flow-ode")
+    assert found["dx := ×2 of term 1"] == found["dρ := ×2"] == "refuted"
+    assert found["dx := sign of term 2"] == "equivalent"  # -g dw has the law of g dw
+    assert found["dx := drop factor dt"] == "unprovable"  # no differential
+    assert list(found.values()).count("refuted") == 28
+
+
+def test_a_definition_that_only_the_derivation_uses_says_nothing() -> None:
+    found = redefinitions("log-density-along-the-flow")
+    assert {kind for label, kind in found.items() if label.startswith("c := ")} == {"equivalent"}
+    assert {kind for label, kind in found.items() if not label.startswith("c := ")} == {"refuted"}
+
+
+def test_definitions_of_neither_kind_are_put_into_the_theorem() -> None:
+    """dx in Itô's formula: the sides are dt and dw with it written in."""
+    found = redefinitions("ito-formula")
+    assert len(found) == 12
+    assert set(found.values()) == {"refuted"}
+
+
+def test_a_definition_altered_to_the_same_is_not_refuted() -> None:
+    (th,) = derived("ito-formula").theorems
+    (d,) = definitions(th)
+    w = WITNESSES["ito-formula"][0].at(plain())
+    assert isinstance(d.body, Add)
+    turned = Mutant("turned", d.field, Add(tuple(reversed(d.body.terms))))
+    (v,) = redefined(d, [w], [turned], lambda _: None)
+    assert v.kind == "equivalent"
+    (p,) = (d for d in definitions(derived("marginal-score-is-posterior-mean").theorems[0]) if d.name == "p")
+    made = WITNESSES["marginal-score-is-posterior-mean"][0].at(plain())
+    (v,) = redefined(p, [made], [Mutant("twice, halved", p.field, 2 * (lift(sp.Rational(1, 2)) * p.body))], _judged)
+    assert v.kind == "equivalent"

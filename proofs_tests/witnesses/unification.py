@@ -8,9 +8,10 @@ from torch import Tensor
 
 from concordant.impl.batch import f64
 from concordant.impl.predictions import Kind, Prediction
-from concordant.impl.schedules import VariancePreserving
-from concordant.proofs_tests.bridge.fields import Setting
-from concordant.proofs_tests.bridge.values import Callback
+from concordant.impl.schedules import Level, VariancePreserving
+from concordant.impl.targets import Marginal
+from concordant.proofs_tests.bridge.fields import Setting, log_normal
+from concordant.proofs_tests.bridge.values import Callback, Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import (
     Factory,
@@ -40,11 +41,19 @@ def conjugate(s: Setting) -> Witness:
 
 
 def two_processes(s: Setting) -> Witness:
-    """One process at the setting's time, and its variance-preserving twin."""
+    """One process at the setting's time, and its variance-preserving twin, whose kernel, density and noise are taken at c x."""
     twin = float(VariancePreserving(s.case.schedule).alpha(f64(s.t)))
     numbers = {"α₁": s.alpha, "σ₁": s.sigma, "α₂": twin if abs(twin - s.alpha) > 0.01 else 1.0}
     at = {"x": s.points(), "x0": clean_points(s), "ε": noise_points(s)}
-    return Witness(s.boxes, {}, numbers, at=at, name=str(s.case))
+    c, d = f64(numbers["α₂"] / s.alpha), s.dimension
+    sigma = f64(s.sigma) * c
+    zero = f64(0.0)
+    other = Marginal(s.case.target, Level(f64(numbers["α₂"]), sigma, zero, zero, zero))
+    fields: dict[str, Any] = {"q1": s.kernel, "p0": s.clean, "p1": s.marginal, "e1": mean(s, "epsilon")}
+    fields["q2"] = Logged(lambda x, x0: log_normal(c * x, numbers["α₂"] * x0, sigma))
+    fields |= {"p2": Logged(lambda x: other.log_prob(c * x)), "e2": lambda x: other.epsilon(c * x)}
+    fields["k"] = Logged(lambda: d * c.log())
+    return Witness(s.boxes, fields, numbers, at=at, kinds=kinds("q1 q2 p0 p1 p2", "e1 e2"), name=str(s.case))
 
 
 #: The letters of the derivation and the implementation's kinds.
@@ -68,9 +77,9 @@ def two_predictions(s: Setting) -> Witness:
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
-    "optimal-predictions": (Factory(predictions),) * 6,
-    "probability-flow-in-four-parametrisations": (Factory(predictions),) * 3,
+    "optimal-predictions": (Factory(predictions),) * 7,
+    "probability-flow-in-four-parametrisations": (Factory(predictions),) * 4,
     "conjugate-flows": (pointwise(conjugate),) * 4,
-    "common-marginals": (pointwise(two_processes),) * 2,
+    "common-marginals": (*(pointwise(two_processes),) * 2, *(Factory(two_processes),) * 2),
     "loss-weights": (pointwise(two_predictions),) * 4,
 }

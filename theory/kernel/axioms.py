@@ -152,7 +152,12 @@ def empty_sum(body: Any, k: Step, low: Any) -> Theorem:
 @dataclass(frozen=True)
 class Chain:
     """A Markov chain: paths of `law` start at x0; q(k; x_k, x_{k-1}) are its kernels, m(k; x_k, x0) its marginals, and
-    r(k; x_{k-1}, x_k, x0) its posteriors, for steps k = 1 … last."""
+    r(k; x_{k-1}, x_k, x0) its posteriors, for steps k = 1 … last.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> Chain("Q", "q", "m", "r", y, last).hypothesis[:5]
+    ('chain', 'Q', 'q', 'm', 'r')
+    """
 
     law: str
     q: str

@@ -51,8 +51,6 @@ def scalar(c: sp.Expr) -> list[Any]:
             return ["+", *map(scalar, c.as_ordered_terms())]
         case sp.Mul():
             return ["*", *map(scalar, c.as_ordered_factors())]
-        case sp.exp():
-            return ["exp", scalar(c.args[0])]
         case sp.Pow():
             return ["^", scalar(c.base), scalar(c.exp)]
     if c is sp.pi:
@@ -129,8 +127,6 @@ def value(v: Any) -> Any:
             return scalar(v)
         case tuple() | list():
             return [value(a) for a in v]
-        case dict():
-            return {k: value(a) for k, a in v.items()}
     return v
 
 

@@ -112,12 +112,6 @@ def take_apart(e: Expr) -> Product:
     return Product(number, powers, above, below)
 
 
-def factors_of(e: Expr) -> tuple[Expr, ...]:
-    """The factors of e as they are, repeated for whole powers."""
-    p = take_apart(e)
-    return (Num(p.number * sp.Mul(*(b**n for b, n in p.scalars.items()))), *p.above) if not p.below else (e,)
-
-
 def negated(e: Expr) -> Expr | None:
     """a, where e is written as -a with a whole minus sign."""
     match e:

@@ -151,7 +151,13 @@ def independent(th: Theorem, name: str) -> Theorem:
 
 
 def ito_expansion(phi: str, x: Point, dx: Vec) -> Expr:
-    """dφ = ∇φ·dx + ½ dx·∇²φ dx: the expansion to second order, which is what the differential means."""
+    """dφ = ∇φ·dx + ½ dx·∇²φ dx: the expansion to second order, which is what the differential means.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> expanded = ito_expansion("φ", x, Vec(lambda k: Field("dx", (x, t), (k,))))
+    >>> sorted(names(expanded))
+    ['dx', 'φ']
+    """
     f = Field(phi, (x,))
     i, j = Index("i"), Index("j")
     second: Expr = Bind("con", i, Bind("con", j, Mul((D(D(f, x, i), x, j), dx.at(i), dx.at(j)))))
@@ -159,7 +165,14 @@ def ito_expansion(phi: str, x: Point, dx: Vec) -> Expr:
 
 
 def ito_form(drift: Any, noise: Vec) -> Expr:
-    """drift dt + noise · dw."""
+    """drift dt + noise · dw.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> from concordant.theory.kernel.lines import ito_table, line
+    >>> dx = Vec(lambda k: q(x) * Field(DW, (), (k,)))
+    >>> line(dot(dx, dx), ito_form(const("D", integer=True, positive=True) * q(x) ** 2, 0 * s(x)), ito_table).rel
+    '='
+    """
     i = Index("i")
     return Mul((lift(drift), Field(DT))) + Bind("con", i, Mul((noise.at(i), Field(DW, (), (i,)))))
 

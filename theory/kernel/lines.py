@@ -41,7 +41,14 @@ _MINE = object()
 
 @dataclass(frozen=True, eq=False)
 class Theorem:
-    """A statement that has been derived.  It can't be made by hand."""
+    """A statement that has been derived.  It can't be made by hand.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> th = line(p(x) + p(x), 2 * p(x), algebra)
+    >>> Theorem(None, th.rule, th.lhs, "=", th.rhs, th.hyps)
+    Traceback (most recent call last):
+    TypeError: theorems are made by rules
+    """
 
     token: object
     rule: str
@@ -60,7 +67,13 @@ class Theorem:
         return using(self) & other
 
     def inside(self, context: Callable[[Expr], Any]) -> Theorem:
-        """Equals in any context.  What the context binds around the hole binds in the sides too: they hold for all values."""
+        """Equals in any context.  What the context binds around the hole binds in the sides too: they hold for all values.
+
+        >>> from concordant.theory.kernel.examples import *
+        >>> mean = line(integral(p(x), x), 1, normalised("p")).inside(lambda e: q(y) * e)
+        >>> mean.rule, mean.lhs == q(y) * integral(p(x), x)
+        ('congruence', True)
+        """
         if self.rel != "=":
             raise Refused("congruence is for equations")
         around = lift(context(HOLE))
@@ -111,7 +124,15 @@ def _closed(context: Expr, hyps: Iterable[h.Hypothesis]) -> set[h.Hypothesis] | 
 # ------------------------------------------------------------------------------------------------ reasons and lines
 @dataclass(frozen=True)
 class Reason:
-    """Why a line holds: what may be used in it, and which theorems it cites.  `&` joins reasons."""
+    """Why a line holds: what may be used in it, and which theorems it cites.  `&` joins reasons.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> (under_integral & normalised("p")).text
+    'differentiation under the integral; p integrates to 1'
+    >>> swapped = line(d_dt(integral(p(x, t), x), t), integral(d_dt(p(x, t), t), x), under_integral)
+    >>> sorted(h[0] for h in swapped.hyps)
+    ['converges', 'converges', 'dominated']
+    """
 
     text: str
     definitions: tuple[h.Hypothesis, ...] = ()
@@ -209,7 +230,12 @@ def _calculus(why: Reason) -> Calculus:
 
 
 def difference(lhs: Expr, rhs: Expr, why: Reason, hyps: Iterable[h.Hypothesis] = ()) -> dict[str, Term]:
-    """The normal form of lhs - rhs - Σ (cited lhs - cited rhs), under hypotheses that some scalars are positive."""
+    """The normal form of lhs - rhs - Σ (cited lhs - cited rhs), under hypotheses that some scalars are positive.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> difference(p(x) * (p(x) + 1), p(x) ** 2 + p(x), algebra)
+    {}
+    """
     if why.pointwise:
         lhs, rhs = h.strip(lhs, rhs)
     c = _calculus(why)
@@ -257,7 +283,13 @@ def _said(lhs: Expr, rhs: Expr, why: Reason) -> str:
 
 
 class Derivation:
-    """A chain of lines, each with its reason."""
+    """A chain of lines, each with its reason.
+
+    >>> from concordant.theory.kernel.examples import *
+    >>> made = derive(integral(p(x) * q(y), x)).to(q(y) * integral(p(x), x), by=algebra).to(q(y), by=normalised("p")).qed()
+    >>> made.rule, made.lhs == integral(p(x) * q(y), x), made.rhs == q(y)
+    ('chain', True, True)
+    """
 
     def __init__(self, start: Any) -> None:
         self.start = lift(start)

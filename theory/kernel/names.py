@@ -126,8 +126,3 @@ def function(name: str, **assumptions: Any) -> Callable[[Any], sp.Expr]:
     if _functions.setdefault(_plain(name), assumptions) != assumptions:
         raise BadInput(f"function {name!r} has been declared with other assumptions")
     return lambda t: sp.Function(name, **assumptions)(sp.sympify(t))
-
-
-def derivative_name(name: str) -> str:
-    """The name of the derivative of a function of time."""
-    return name + "'"

@@ -75,6 +75,7 @@ LETTERS = {
 GREEK = {letter: "\\" + name for name, letter in LETTERS.items()}
 HAT, BAR, TILDE = "\u0302", "\u0304", "\u0303"
 SUPERSCRIPT = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
+LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 VULGAR = {(1, 2): "½", (1, 3): "⅓", (2, 3): "⅔", (1, 4): "¼", (3, 4): "¾", (1, 6): "⅙", (1, 8): "⅛"}
 
 TEX = Style(
@@ -230,6 +231,8 @@ class Printer:
         if name.startswith("∇"):
             return Shown(self.operated(name) + self.sub(*subs))
         name = unicodedata.normalize("NFD", SHORT.get(name, name))
+        if self.style.tex:
+            name = name.translate(LOWERED)
         found = _NAME.match(name)
         if found is None:
             inside = self.style.roman % self.chars(name.replace("_", " "))

@@ -357,7 +357,7 @@ class Speaker:
                 return f"by {first} at {self.math(equation)}"
             case "instance":
                 return f"by {first} at {self.math(self.point(p['x']) + ' = ' + self.point(p['by']))}"
-        return s if (s := self.axiom(th)).startswith("by ") else f"by {s}"
+        raise TypeError(f"{th.rule!r} is no inference")
 
 
 def is_clause(words: str) -> bool:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from sympy.core.function import AppliedUndef
+
 from concordant.theory.kernel import sentences
 from concordant.theory.kernel.formula import plain, tex
 from concordant.theory.kernel.hypotheses import Hypothesis as Raw
 from concordant.theory.kernel.notation import PLAIN, TEX, Notation
 from concordant.theory.kernel.rules import Theorem
 from concordant.theory.kernel.sentences import DEFINITIONS, INFERENCES, KINDS, RULES, Speaker, is_clause
-from concordant.theory.kernel.terms import Bind, Expr, Field, Point, walk
+from concordant.theory.kernel.terms import DIM, Bind, Const, Expr, Field, Num, Point, walk
 
 Place = tuple[int, int]
 
@@ -186,9 +188,9 @@ class Story:
         places: dict[str, list[Place]] = {}
         for number, step in enumerate(self.steps, 1):
             for n, line in enumerate(self._lines(step), 1):
-                for h in self._hypotheses(self.own(line)):
+                for h in self._hypotheses({*(own := self.own(line)), *_declared(line, own)}):
                     places.setdefault(_inner(h.plain), []).append((number, n))
-        found = self._hypotheses(self.theorem.hyps)
+        found = self._hypotheses({*self.theorem.hyps, *_declared(self.theorem, self.theorem.hyps)})
         made = [Hypothesis(h.kind, h.tex, h.plain, tuple(places.get(_inner(h.plain), ()))) for h in found]
         short = zip(*(s.abbreviations_in_words() for s in self.speakers), strict=True)
         text = " ".join([h.tex for h in made] + [self.side(e, [e])[0] for th in self.steps for e in (th.lhs, th.rhs)])
@@ -265,6 +267,15 @@ def _standard(words: str, line: Theorem) -> bool:
     return words in ("differentiation under the integral", "Itô's table") or set(words.split(" and ")) <= rules
 
 
+def _declared(th: Theorem, hyps: Iterable[Raw]) -> Iterator[Raw]:
+    """What the scalars in a statement and in its hypotheses are declared to be: positive."""
+    told = [th.lhs, th.rhs, *(part for h in hyps for part in h[1:] if isinstance(part, Expr))]
+    for inner in (one for e in told for one in walk(e) if isinstance(one, Num)):
+        for scalar in inner.value.atoms(Const, AppliedUndef) - {DIM}:
+            if scalar.is_positive:
+                yield "positive", Num(scalar)
+
+
 def _inner(sentence: str) -> str:
     """A sentence without "for every test function φ"."""
     return sentence.partition(": ")[2] if sentence.startswith("for every test function") else sentence
@@ -312,16 +323,6 @@ def statement(theorem: Theorem, notation: Notation | None = None) -> Statement:
     return Story(theorem, notation).statement()
 
 
-def lines(theorem: Theorem, notation: Notation | None = None) -> list[Line]:
-    """The derivation, step after step."""
-    return Story(theorem, notation).lines()
-
-
-def hypotheses(theorem: Theorem, notation: Notation | None = None) -> list[Hypothesis]:
-    """What is defined and assumed, each once, with the lines that need it."""
-    return Story(theorem, notation).hypotheses()
-
-
 def hypothesis_text(h: Raw, notation: Notation | None = None, known: Iterable[Expr] = ()) -> tuple[str, str]:
     """A hypothesis as a sentence, in TeX and plain; `known` are expressions in which its fields occur with arguments."""
     of = list(known)
@@ -352,9 +353,7 @@ __all__ = [
     "Line",
     "Statement",
     "axioms",
-    "hypotheses",
     "hypothesis_text",
-    "lines",
     "plain",
     "statement",
     "tex",

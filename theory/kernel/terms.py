@@ -37,7 +37,6 @@ from concordant.theory.kernel.names import (  # all of them can be had from here
     _Named as _Named,
     _plain as _plain,
     const as const,
-    derivative_name as derivative_name,
     function as function,
     step as step,
     time as time,

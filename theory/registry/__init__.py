@@ -137,8 +137,10 @@ def check() -> list[str]:
             elif row in covered:
                 wrong.append(f"row {row} is covered by {covered[row]} and {one.tag}")
             covered[row] = one.tag
-        if len(one.without) not in (0, len(one.hypotheses)):
+        if len(one.without) != len(one.hypotheses):
             wrong.append(f"{one.tag}: `without` says what breaks without each hypothesis, in their order")
+        if not one.slogan or len(one.slogan) > 100 or "\n" in one.slogan or one.slogan.rstrip(".") == one.title:
+            wrong.append(f"{one.tag}: a slogan is one line of at most 100 characters, and is not the title")
         wrong += [f"{one.tag}: uses {slug!r}, which is not a claim" for slug in one.uses if slug not in known]
         if (one.nature == "claim") == bool(one.reason):
             wrong.append(f"{one.tag}: a reason is for what is not an ordinary claim, and must be given there")
