@@ -71,6 +71,20 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "common-marginals": (2, "points"),
     "ddim-is-euler": (2, "line"),
     "loss-weights": (4, "points"),
+    "canonical-path-bends": (3, "line"),
+    "rectify-preserves-marginals": (2, "line"),
+    "straight-coupling": (2, "line"),
+    "reflow-interpolation": (2, "points"),
+    "convex-transport-cost": (2, "deep"),
+    "quadratic-cost-telescopes": (1, "deep"),
+    "straightening-rate": (2, "deep"),
+    "straight-coupling-not-optimal": (2, "deep"),
+    "first-variation": (4, "line"),
+    "energy-dissipation": (1, "line"),
+    "forward-kl-velocity": (2, "line"),
+    "reverse-kl-velocity": (3, "line"),
+    "parameter-update": (2, "points"),
+    "reverse-kl-gradient": (1, "line"),
 }
 
 #: Few cells each: three targets, and three of the schedules, not the same for all statements.
