@@ -80,23 +80,31 @@ def trajectory(field: Field, z0: Tensor, times: Sequence[float], rtol: float = 1
     return torch.from_numpy(found.y.T.copy()).reshape(len(times), *z0.shape).to(z0)
 
 
-def straightness(field: Field, z0: Tensor, weights: Tensor | None = None, order: int = 20) -> Tensor:
+def straightness(
+    field: Field, z0: Tensor, weights: Tensor | None = None, order: int = 20, ends: Sequence[float] = (0.0, 1.0)
+) -> Tensor:
     """S(Z) = ∫_0^1 E|z_1 - z_0 - dz_t/dt|² dt over trajectories from z_0 (n, D) with those weights (n,), equal ones by default.
 
     Zero if and only if (nearly) all trajectories are straight lines at constant speed, so that one step of Euler's method is
-    exact.  Gauss-Legendre in time, of that order.  Source: Liu et al. 2023, section 2.2.
+    exact.  Gauss-Legendre in time, of that order between the given ends of panels.  Source: Liu et al. 2023, section 2.2.
 
     >>> straightness(lambda z, t: 2 * t * torch.ones_like(z), torch.zeros(1, 1, dtype=torch.float64))
     tensor(0.3333, dtype=torch.float64)
     """
     checks.real("z0", z0, (None, None))
-    node, weight = (torch.from_numpy(v).to(z0) / 2 for v in np.polynomial.legendre.leggauss(order))
-    node = node + 0.5
+    node, weight = _panels(order, ends)
     path = trajectory(field, z0, [*node.tolist(), 1.0])
     share = torch.full((len(z0),), 1 / len(z0)).to(z0) if weights is None else weights
     moved = path[-1] - z0
     bends = [share @ (moved - field(z, t)).square().sum(-1) for z, t in zip(path[:-1], node, strict=True)]
-    return weight @ torch.stack(bends)
+    return weight.to(z0) @ torch.stack(bends)
+
+
+def _panels(order: int, ends: Sequence[float] = (0.0, 1.0)) -> tuple[Tensor, Tensor]:
+    """Nodes and weights of the composite Gauss-Legendre rule between those ends."""
+    node, weight = (torch.from_numpy(v) / 2 for v in np.polynomial.legendre.leggauss(order))
+    low, width = f64(ends)[:-1, None], f64(ends).diff()[:, None]
+    return (low + width * (node + 0.5)).flatten(), (width * weight).flatten()
 
 
 class IndependentCoupling:
@@ -260,8 +268,8 @@ class GaussianCoupling:
 
     def straightness(self, order: int = 20) -> Tensor:
         """S(Z) = ∫_0^1 E|ẑ_1 - z_0 - dz_t/dt|² dt of the rectified flow, by Gauss-Legendre."""
-        node, weight = (torch.from_numpy(v) / 2 for v in np.polynomial.legendre.leggauss(order))
-        times = (node + 0.5).tolist()
+        node, weight = _panels(order)
+        times = node.tolist()
         *path, last = self.flow([*times, 1.0])
         source = self.covariance[: self.dimension, : self.dimension]
         moved = last - torch.eye(self.dimension, dtype=torch.float64)

@@ -18,7 +18,6 @@ from concordant.theory.kernel.rules import (
     derive,
     divergence_theorem,
     given,
-    instance,
     under_integral,
     using,
 )
@@ -173,11 +172,11 @@ def reverse_kl_gradient() -> Theorem:
     ).qed()
 
 
-@derivation("parameter-update", notation={"θ": "φ", "ψ": "φ'"})
+@derivation("parameter-update", notation={"θ": "φ"})
 def parameter_update() -> tuple[Theorem, Theorem]:
     """Expand the square about the solution of the normal equations; and differentiate the regression whose target is held."""
     k, n, eta = step("k"), step("n"), const("η", positive=True)
-    theta, other = Point("θ"), Point("ψ")
+    theta = Point("θ")
     w, d, e = scalar("w")(k), vector("d")(), vector("e")()
     J = vector("J")(k)
 
@@ -197,20 +196,13 @@ def parameter_update() -> tuple[Theorem, Theorem]:
             by=using(normal.inside(lambda h: 2 * Bind("con", i, (e - d).at(i) * h)), text="the normal equations"),
         )
     ).qed()
-    G = scalar("G")
-    held = definition("y", (other, k), G(other, k) + lift(eta) * w)
-    regression = HALF * total((G(theta, k) - scalar("y")(other, k)) ** 2, k, 1, n)
-    g = vector("g")(theta, other, n)
-    gradient = definition("g", (theta, other, n), D(regression, theta, i), (i,))
-    general = (
-        derive(g.at(i)).to(
-            total((G(theta, k) - G(other, k) - lift(eta) * w) * D(G(theta, k), theta, i), k, 1, n), by=gradient & held
-        )
-    ).qed()
-    here = instance(general, other, theta)
+    G, held = scalar("G")(theta, k), scalar("y")(k)
+    pull = scalar("w")(theta, k)
+    wanted = definition("w", (theta, k), (held - G) / lift(eta))
+    regression = HALF * total((G - held) ** 2, k, 1, n)
     step_ = (
-        derive(here.lhs)
-        .to(here.rhs, by=using(here, text="the gradient, at the parameters that are held"))
-        .to(-lift(eta) * total(w * D(G(theta, k), theta, i), k, 1, n), by=algebra)
+        derive(D(regression, theta, i))
+        .to(total((G - held) * D(G, theta, i), k, 1, n), by=algebra)
+        .to(-lift(eta) * total(pull * D(G, theta, i), k, 1, n), by=wanted)
     ).qed()
     return best, step_
