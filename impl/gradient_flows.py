@@ -83,5 +83,5 @@ def reverse_kl_surrogate(samples: Tensor, score_p: Tensor, score_q: Tensor, weig
 
     for the scores at the samples, (n, D), and equal weights, or those given.
     """
-    share = torch.full(samples.shape[:1], 1 / len(samples)).to(samples) if weights is None else weights
+    share = samples.new_full(samples.shape[:1], 1 / len(samples)) if weights is None else weights
     return share @ ((score_p - score_q).detach() * samples).sum(-1)

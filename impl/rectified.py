@@ -94,7 +94,7 @@ def straightness(
     checks.real("z0", z0, (None, None))
     node, weight = _panels(order, ends)
     path = trajectory(field, z0, [*node.tolist(), 1.0])
-    share = torch.full((len(z0),), 1 / len(z0)).to(z0) if weights is None else weights
+    share = z0.new_full((len(z0),), 1 / len(z0)) if weights is None else weights
     moved = path[-1] - z0
     bends = [share @ (moved - field(z, t)).square().sum(-1) for z, t in zip(path[:-1], node, strict=True)]
     return weight.to(z0) @ torch.stack(bends)

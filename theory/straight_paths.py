@@ -66,7 +66,8 @@ def canonical_path() -> tuple[Theorem, ...]:
     """The mean of x_0 at a point, by parts for two Gaussians, gives the velocity; √V solves its equation, and the second derivative
     of √V is never zero."""
     s0, s1 = (const(name, positive=True) for name in ("σ0", "σ1"))
-    variance, W = (1 - t) ** 2 * s0**2 + t**2 * s1**2, lift(function("V", positive=True)(t))
+    variance, name = (1 - t) ** 2 * s0**2 + t**2 * s1**2, function("V", positive=True)(t)
+    W = lift(name)
     named = given("V is the variance of a coordinate of x_t", W, variance)
     slopes = named.inside(lambda e: d_dt(e, t))
     bend = slopes.inside(lambda e: d_dt(e, t))
@@ -113,7 +114,7 @@ def canonical_path() -> tuple[Theorem, ...]:
             ),
         )
     ).qed()
-    path = lift(sp.sqrt(W.value) / s0) * coords(Point("z0"))
+    path = lift(sp.sqrt(name) / s0) * coords(Point("z0"))
     moves = derive(d_dt(path.at(i), t)).to((d_dt(W, t) / (2 * W) * path).at(i), by=algebra).qed()
     by = 1 / (4 * W**2)
     bends = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -81,7 +81,7 @@ def remainders_are_of_second_order(case: Case) -> Iterator[Order]:
     w, x = nodes(case)
     log_p, log_q = p.log_prob(x), q.log_prob(x)
     h = case.line().target.at_level(0.8, 0.9 * sigma).log_prob(x).exp() - log_p.exp()
-    divergences = {
+    divergences: dict[str, Callable[[Tensor], Tensor]] = {
         "reverse-kl": lambda r: (r * (r.log() - log_q)).nan_to_num(),
         "forward-kl": lambda r: log_q.exp() * (log_q - r.log()),
         "chi-squared": lambda r: r**2 / log_q.exp(),

@@ -176,7 +176,7 @@ def bends_add_up_to_less_than_the_cost(case: Case) -> Iterator[Comparison]:
 def turn(case: Case) -> Tensor:
     """An orthogonal matrix of determinant 1, without the eigenvalue -1 (which random ones do not have)."""
     d = max(2, min(case.target.dimension, 64))
-    q = torch.linalg.qr(torch.randn(d, d, generator=case.random("turn"), dtype=torch.float64))[0]
+    q: Tensor = torch.linalg.qr(torch.randn(d, d, generator=case.random("turn"), dtype=torch.float64))[0]
     if torch.linalg.det(q) < 0:
         q = torch.cat([-q[:, :1], q[:, 1:]], 1)
     return q
