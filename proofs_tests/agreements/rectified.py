@@ -173,7 +173,7 @@ def gaussians_are_carried_to_gaussians(case: Case) -> Iterator[Compare]:
     """From N(m_0, s² I) to N(m_1, C) Rectify is z ↦ m_1 + C^½ (z - m_0)/s: by the mixture's velocity, and by the recursion for
     jointly Gaussian pairs, whose covariance is then that of source and target."""
     target = case.gaussian().as_gaussian
-    if float(target.spectrum.min()) <= 0:
+    if float(target.spectrum.min()) <= 1e-4 * size(target) ** 2:  # directions of (nearly) no width
         target = Gaussian(target.mean, target.covariance + 0.1 * size(target) ** 2 * torch.eye(target.dimension))
     source = Gaussian(target.mean + 0.4 * size(target), (0.8 * size(target)) ** 2)
     values, vectors = torch.linalg.eigh(target.covariance)
