@@ -55,7 +55,7 @@ def few_and_wide(case: Case) -> bool:
     breaks=[
         Break("three times the velocity", IndependentCoupling, "velocity", lambda f: scaled(f, 3.0)),
         Break(
-            "the source's own distance from the target's mean added",
+            "twice the end point, less the mean of the starts",
             rectified,
             "rectify",
             lambda f: lambda v, z, *a: 2 * f(v, z, *a) - z.mean(),
