@@ -120,6 +120,20 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "velocity-from-a-conditional-flow": (3, "points"),
     "any-source": (1, "points"),
     "velocity-from-conditional-scores": (1, "line"),
+    "canonical-path-bends": (3, "line"),
+    "rectify-preserves-marginals": (2, "line"),
+    "straight-coupling": (2, "line"),
+    "reflow-interpolation": (2, "points"),
+    "convex-transport-cost": (2, "deep"),
+    "quadratic-cost-telescopes": (1, "deep"),
+    "straightening-rate": (2, "deep"),
+    "straight-coupling-not-optimal": (2, "deep"),
+    "first-variation": (4, "line"),
+    "energy-dissipation": (1, "line"),
+    "forward-kl-velocity": (2, "line"),
+    "reverse-kl-velocity": (3, "line"),
+    "parameter-update": (2, "points"),
+    "reverse-kl-gradient": (1, "line"),
 }
 
 #: Few cells each: three targets, and three of the schedules, not the same for all statements.
