@@ -1,0 +1,336 @@
+"""Derivations of averages in chapter 4: marginals of mixtures, what keeps a Gaussian Gaussian, random probes of a divergence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from concordant.theory.calculus import HALF, gaussian, i, j, t, x
+from concordant.theory.derivation import derivation
+from concordant.theory.kernel.rules import (
+    Reason,
+    Theorem,
+    algebra,
+    definition,
+    derive,
+    divergence_theorem,
+    exponential,
+    given,
+    log_density,
+    normalised,
+    using,
+)
+from concordant.theory.kernel.terms import (
+    Along,
+    Bind,
+    D,
+    Expr,
+    Field,
+    Index,
+    Point,
+    Vec,
+    const,
+    contract,
+    coords,
+    delta,
+    div,
+    dot,
+    grad,
+    integral,
+    lift,
+    log,
+    over_time,
+    scalar,
+    step,
+    total,
+    vector,
+)
+
+X = coords(x)
+k, l = Index("k"), Index("l")
+
+
+# ------------------------------------------------------------------------------------------------ mixtures
+def over(e: Expr, *indices: Index) -> Expr:
+    """Σ e over these coordinates, which are free in it."""
+    for one in indices:
+        e = Bind("con", one, e)
+    return e
+
+
+class Component:
+    """Component n of a mixture before the noise, N(m, C), and after it; P and W are the two precisions, G := α C W."""
+
+    def __init__(self) -> None:
+        self.n, self.data = step("n"), Point("x0")
+        self.al, self.sg = const("α", positive=True), const("σ", positive=True)
+        names = "q", (x, self.data), "g", (self.data, self.n), "h", (x, self.n), "r", (self.data, x, self.n)
+        self.kernel, self.before, self.after, self.rest = (
+            scalar(name)(*at) for name, at in zip(names[::2], names[1::2], strict=True)
+        )
+        self.scale = scalar("c")(self.n)
+        self.w = coords(self.data) - vector("m")(self.n)  # from the centre, before
+        self.u = X - lift(self.al) * vector("m")(self.n)  # and after
+        self.gain = Vec(lambda a: contract(lambda b: self.at("G", a, b) * self.u.at(b)))  # G u
+        self.ratio = lift(self.al**2 / self.sg**2)
+
+    def at(self, name: str, a: Index, b: Index) -> Expr:
+        return Field(name, (self.n,), (a, b))
+
+    def form(self, name: str, of: Vec) -> Expr:
+        """ofᵀ A of."""
+        return contract(lambda a: contract(lambda b: self.at(name, a, b) * of.at(a) * of.at(b)))
+
+    def laws(self) -> Reason:
+        """The four densities, normalised by constants of their own, of which c is what is left."""
+        first, noisy, last = (scalar(f"z{name}")(self.n) for name in "ghr")
+        off = self.w - self.gain
+        args = self.data, x, self.n
+        return (
+            log_density("q", (x, self.data), gaussian(X, lift(self.al) * coords(self.data), self.sg**2))
+            & log_density("g", (self.data, self.n), -HALF * self.form("P", self.w) - first)
+            & log_density("h", (x, self.n), -HALF * self.form("W", self.u) - noisy)
+            & log_density("r", args, -HALF * (self.form("P", off) + self.ratio * dot(off, off)) - last)
+            & log_density("c", (self.n,), noisy + last - first + self.constant())
+        )
+
+    def constant(self) -> Expr:
+        """The logarithm of the kernel's constant."""
+        nothing = Vec(lambda _: lift(0))
+        return gaussian(nothing, nothing, self.sg**2)
+
+    def facts(self) -> tuple[Theorem, ...]:
+        """P is symmetric; P G = α W, from P C = I; and α G + σ² W = I, from (α² C + σ² I) W = I."""
+        symmetric = given("precisions are symmetric", self.at("P", i, j), self.at("P", j, i))
+        inverse = given(
+            "P is the inverse of C", contract(lambda a: self.at("P", i, a) * self.at("C", a, j)), delta(i, j)
+        )
+        wide = contract(
+            lambda a: (lift(self.al**2) * self.at("C", i, a) + lift(self.sg**2) * delta(i, a)) * self.at("W", a, j)
+        )
+        wider = given("W is the inverse of α² C + σ² I", wide, delta(i, j))
+        product = contract(lambda a: self.at("C", i, a) * self.at("W", a, j))
+        gain = definition("G", (self.n,), lift(self.al) * product, (i, j))
+        pulled = (
+            derive(contract(lambda a: self.at("P", i, a) * self.at("G", a, l)))
+            .to(over(inverse.lhs * lift(self.al) * self.at("W", j, l), j), by=gain)
+            .to(
+                lift(self.al) * self.at("W", i, l),
+                by=using(inverse.inside(lambda e: over(e * lift(self.al) * self.at("W", j, l), j))),
+            )
+        ).qed()
+        shared = derive(lift(self.al) * self.at("G", i, j) + lift(self.sg**2) * self.at("W", i, j)).to(wide, by=gain)
+        return symmetric, pulled, shared.to(delta(i, j), by=using(wider)).qed()
+
+    def product(self) -> Theorem:
+        """q g = c h r: the square completed, for a covariance in any axes."""
+        symmetric, pulled, shared = self.facts()
+        w, u, gain = self.w, self.u, self.gain
+        left = lift(2 * self.al) * w - u - lift(self.al) * gain
+        cited = (
+            symmetric.inside(lambda e: over(-HALF * e * gain.at(i) * w.at(j), i, j)),
+            pulled.inside(lambda e: over(-HALF * e * (2 * w - gain).at(i) * u.at(l), i, l)),
+            shared.inside(lambda e: over(lift(-1 / (2 * self.sg**2)) * e * left.at(i) * u.at(j), i, j)),
+        )
+        by = self.laws() & using(*cited, text="completing the square")
+        return exponential(
+            derive(log(self.kernel * self.before)).to(log(self.scale * self.after * self.rest), by=by).qed()
+        )
+
+    def carried(self) -> Theorem:
+        """∫ q g dx0 = h: the constant c is 1, since all four are normalised."""
+        product = self.product()
+        one = (
+            derive(self.scale)
+            .to(integral(self.scale * self.after * self.rest, x, self.data), by=normalised("h", "r"))
+            .to(
+                integral(self.kernel * self.before, x, self.data),
+                by=using(product.inside(lambda e: -integral(e, x, self.data)), text="the square completed"),
+            )
+            .to(1, by=normalised("q", "g"))
+        ).qed()
+        return (
+            derive(integral(self.kernel * self.before, self.data))
+            .to(
+                integral(self.scale * self.after * self.rest, self.data),
+                by=using(product.inside(lambda e: integral(e, self.data)), text="the square completed"),
+            )
+            .to(self.scale * self.after, by=normalised("r"))
+            .to(self.after, by=using(one.inside(lambda e: e * self.after), text="what is left over is 1"))
+        ).qed()
+
+
+@derivation(
+    "mixture-marginals", notation={"q": "|", "g": "p_0|", "h": "p|", "r": "|", "x": "x_t", "p": "p", "p0": "p_0"}
+)
+def mixture_marginals() -> Theorem:
+    """Complete the square for one component, with matrices that are not inverted; integrals and sums change places."""
+    c, last = Component(), step("K")
+    weight, p = scalar("w")(c.n), scalar("p")(x, last)
+    data = total(weight * c.before, c.n, 1, last)
+    marginal = definition("p", (x, last), integral(c.kernel * data, c.data))
+    carried = c.carried()
+    return (
+        derive(p)
+        .to(total(weight * integral(c.kernel * c.before, c.data), c.n, 1, last), by=marginal)
+        .to(
+            total(weight * c.after, c.n, 1, last),
+            by=using(carried.inside(lambda e: total(weight * e, c.n, 1, last)), text="every component by itself"),
+        )
+    ).qed()
+
+
+# ------------------------------------------------------------------------------------------------ closure
+@derivation("gaussian-closure", notation={"q": "p_t", "ς": "g"})
+def gaussian_closure() -> tuple[Theorem, ...]:
+    """By parts, twice, (x-m)/c² is traded for a derivative; the rest of the third moment has h² as a factor.  The line that keeps
+    the mean and the variance right is the probability flow."""
+    c, h, centre = const("c", positive=True), const("h", positive=True), vector("m")()
+    q, v = scalar("q")(x), vector("v")(x)
+    law = log_density("q", (x,), gaussian(X, centre, c**2))
+    off = X - centre
+
+    def stein(at: Index, of: Expr) -> Theorem:
+        """∫ q (x-m)_at F = c² ∫ q ∂_at F."""
+        push = divergence_theorem(Vec(lambda b: lift(c**2) * q * of * delta(at, b)), x)
+        return (
+            derive(integral(q * off.at(at) * of, x))
+            .to(integral(-lift(c**2) * D(q, x, at) * of, x), by=law)
+            .to(lift(c**2) * integral(q * D(of, x, at), x), by=using(push.inside(lambda e: -e)))
+        ).qed()
+
+    def mixed(a: Index, b: Index, field: Index) -> Theorem:
+        """∫ q (x-m)_a (x-m)_b v = c² δ_ab ∫ q v + c⁴ ∫ q ∂_a ∂_b v, for one coordinate of v."""
+        of = v.at(field)
+        inner, outer = stein(b, D(of, x, a)), stein(a, off.at(b) * of)
+        return (
+            derive(integral(q * off.at(a) * off.at(b) * of, x))
+            .to(
+                lift(c**2) * delta(a, b) * integral(q * of, x) + lift(c**2) * integral(q * off.at(b) * D(of, x, a), x),
+                by=using(outer),
+            )
+            .to(
+                lift(c**2) * delta(a, b) * integral(q * of, x) + lift(c**4) * integral(q * D(D(of, x, b), x, a), x),
+                by=using(inner.inside(lambda e: lift(c**2) * e)),
+            )
+        ).qed()
+
+    mean = vector("a")()
+    w = v - mean
+    z = off + lift(h) * w
+
+    def average(of: Index) -> Theorem:
+        by = definition("a", (), integral(q * v.at(i), x), (i,))
+        return derive(integral(q * v.at(of), x)).to(mean.at(of), by=by).qed()
+
+    def first(of: Index) -> Theorem:
+        return derive(integral(q * off.at(of), x)).to(0, by=using(stein(of, lift(1)))).qed()
+
+    def second(a: Index, b: Index) -> Theorem:
+        push = using(stein(a, off.at(b))) & normalised("q")
+        return derive(integral(q * off.at(a) * off.at(b), x)).to(lift(c**2) * delta(a, b), by=push).qed()
+
+    def linear(a: Index, b: Index, field: Index) -> Theorem:
+        """∫ q (x-m)_a (x-m)_b (v - a)_field = c⁴ ∫ q ∂_a ∂_b v_field."""
+        return (
+            derive(integral(q * off.at(a) * off.at(b) * w.at(field), x))
+            .to(
+                lift(c**2) * delta(a, b) * (integral(q * v.at(field), x) - mean.at(field))
+                + lift(c**4) * integral(q * D(D(v.at(field), x, b), x, a), x),
+                by=using(mixed(a, b, field), second(a, b).inside(lambda e: -mean.at(field) * e)),
+            )
+            .to(
+                lift(c**4) * integral(q * D(D(v.at(field), x, b), x, a), x),
+                by=using(average(field).inside(lambda e: lift(c**2) * delta(a, b) * e), text="a is the mean of v"),
+            )
+        ).qed()
+
+    symmetric = (
+        derive(integral(q * off.at(i) * off.at(j) * off.at(k), x)).to(
+            0,
+            by=using(
+                stein(i, off.at(j) * off.at(k)),
+                first(k).inside(lambda e: lift(c**2) * delta(i, j) * e),
+                first(j).inside(lambda e: lift(c**2) * delta(i, k) * e),
+            ),
+        )
+    ).qed()
+    two = around(lambda a, b, d: integral(q * off.at(a) * w.at(b) * w.at(d), x))
+    three = integral(q * w.at(i) * w.at(j) * w.at(k), x)
+    third = (
+        derive(integral(q * z.at(i) * z.at(j) * z.at(k), x))
+        .to(
+            integral(q * off.at(i) * off.at(j) * off.at(k), x)
+            + lift(h) * around(lambda a, b, d: integral(q * off.at(b) * off.at(d) * w.at(a), x))
+            + lift(h**2) * two
+            + lift(h**3) * three,
+            by=algebra,
+        )
+        .to(
+            lift(h * c**4) * around(lambda a, b, d: integral(q * D(D(v.at(a), x, d), x, b), x))
+            + lift(h**2) * two
+            + lift(h**3) * three,
+            by=using(
+                symmetric,
+                *(linear(b, d, a).inside(lambda e: lift(h) * e) for a, b, d in ((i, j, k), (j, i, k), (k, i, j))),
+                text="a Gaussian is symmetric, and by parts",
+            ),
+        )
+    ).qed()
+    return third, *matched(c, centre)
+
+
+def around(f: Any) -> Expr:
+    """f(i, j, k) + f(j, i, k) + f(k, i, j)."""
+    out: Expr = f(i, j, k) + f(j, i, k) + f(k, i, j)
+    return out
+
+
+def matched(c: Any, centre: Vec) -> tuple[Theorem, ...]:
+    """v = a x + b with a m + b = f m and 2 a c² = 2 f c² + g² is f x - ½ g² ∇log N(x; m, c²)."""
+    rate, g = const("f"), const("ς", positive=True)
+    slope = rate + g**2 / (2 * c**2)
+    shift = lift(-(g**2) / (2 * c**2)) * centre
+    means = derive((lift(slope) * centre + shift).at(i)).to((lift(rate) * centre).at(i), by=algebra)
+    variances = derive(lift(2 * slope * c**2)).to(lift(2 * rate * c**2 + g**2), by=algebra)
+    law = log_density("q", (x,), gaussian(X, centre, c**2))
+    score = grad(log(scalar("q")(x)), x)
+    flow = derive((lift(slope) * X + shift).at(i)).to((lift(rate) * X - lift(HALF * g**2) * score).at(i), by=law)
+    return means.qed(), variances.qed(), flow.qed()
+
+
+# ------------------------------------------------------------------------------------------------ random probes
+@derivation("hutchinson", notation={"q": "π", "u": "v", "w": "x", "ξ": "κ"})
+def hutchinson() -> tuple[Theorem, ...]:
+    """The mean of z zᵀ is the identity, and that of four factors z the sum over their pairings and the excess: contract them with the
+    Jacobian, and with two."""
+    zp, m = Point("z"), Index("m")
+    q, z, J = scalar("q")(zp), coords(zp), vector("u")(x)
+    kappa, end = const("ξ"), const("T", positive=True)
+    two = given("E[z zᵀ] = I", integral(q * z.at(i) * z.at(j), zp), delta(i, j))
+    pairs = delta(i, j) * delta(k, m) + delta(i, k) * delta(j, m) + delta(i, m) * delta(j, k)
+    four = given(
+        "independent coordinates of excess kurtosis κ",
+        integral(q * z.at(i) * z.at(j) * z.at(k) * z.at(m), zp),
+        pairs + lift(kappa) * delta(i, j) * delta(j, k) * delta(k, m),
+    )
+
+    def entry(a: Index, b: Index) -> Expr:
+        return D(J.at(a), x, b)
+
+    probe = over(z.at(i) * entry(i, j) * z.at(j), i, j)
+    square = over(z.at(i) * entry(i, j) * z.at(j) * z.at(k) * entry(k, m) * z.at(m), i, j, k, m)
+    trace = div(J, x)
+    unbiased = derive(integral(q * probe, zp)).to(trace, by=using(two.inside(lambda e: over(entry(i, j) * e, i, j))))
+    spread = derive(integral(q * square, zp) - trace * trace).to(
+        over(entry(i, j) * (entry(i, j) + entry(j, i)), i, j) + lift(kappa) * over(entry(i, i) * entry(i, i), i),
+        by=using(four.inside(lambda e: over(entry(i, j) * entry(k, m) * e, i, j, k, m))),
+    )
+    # along a trajectory, with one probe for all times
+    curve = Along("w", t)
+    jacobian = Field("J", (curve,), (i, j))
+    whole = over_time(over(z.at(i) * jacobian * z.at(j), i, j), t, 0, end)
+    summed = derive(integral(q * whole, zp)).to(
+        over_time(over(delta(i, j) * jacobian, i, j), t, 0, end),
+        by=using(two.inside(lambda e: over_time(over(jacobian * e, i, j), t, 0, end))),
+    )
+    return unbiased.qed(), spread.qed(), summed.qed()
