@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from concordant.impl.batch import f64
-from concordant.impl.targets import GaussianMixture
+from concordant.impl.targets import Gaussian, GaussianMixture
 from concordant.proofs_tests.bridge.fields import Setting, cube, log_normal, trajectory, wave
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
@@ -19,13 +19,15 @@ from concordant.proofs_tests.witnesses.common import Factory, kinds, mean, noise
 # ------------------------------------------------------------------------------------------------ mixtures
 def mixture(s: Setting) -> Witness:
     """Components, their marginals, their posteriors and the whole marginal, all the implementation's; normalising constants by
-    determinants."""
+    determinants.  One more component stands ready for a statement with another number of them."""
     target, alpha, sigma = s.case.target, f64(s.alpha), f64(s.sigma)
     eye = torch.eye(s.dimension, dtype=torch.float64)
-    before = [target.covariances[k] for k in range(target.components)]
+    many, bare, still = target.components, f64(1.0), f64(0.0)
+    one = [target.only(k) for k in range(many)]
+    one.append(Gaussian(0.7 * target.means[0] + 0.3, target.covariances[-1] + 0.2 * eye))
+    weights = [*target.weights.tolist(), 0.25]
+    before = [law.covariances[0] for law in one]
     after = [alpha**2 * c + sigma**2 * eye for c in before]
-    one = [target.only(k) for k in range(target.components)]
-    bare, still = f64(1.0), f64(0.0)
 
     def constant(matrix: Tensor) -> Tensor:
         """½ log|2π A|."""
@@ -34,14 +36,22 @@ def mixture(s: Setting) -> Witness:
     def rest(k: int) -> Tensor:
         return torch.linalg.inv(torch.linalg.inv(before[k - 1]) + alpha**2 / sigma**2 * eye)
 
+    def noisy(x: Tensor, k: int) -> Tensor:
+        return one[k - 1].at_level(alpha, sigma).log_prob(x)
+
+    def whole(x: Tensor, last: int) -> Tensor:
+        if last == many:
+            return s.at(s.t).log_prob(x)
+        return torch.stack([noisy(x, k) + math.log(weights[k - 1]) for k in range(1, last + 1)]).logsumexp(0)
+
     fields: dict[str, Any] = {
         "q": s.kernel,
         "g": Logged(lambda x, k: one[k - 1].at_level(bare, still).log_prob(x)),
-        "h": Logged(lambda x, k: one[k - 1].at_level(alpha, sigma).log_prob(x)),
+        "h": Logged(noisy),
         "r": Logged(lambda x0, x, k: one[k - 1].at_level(alpha, sigma).reverse(x).log_prob(x0)),
-        "p": Logged(lambda x, _: s.at(s.t).log_prob(x)),
-        "w": lambda k: target.weights[k - 1],
-        "m": lambda k: target.means[k - 1],
+        "p": Logged(whole),
+        "w": lambda k: f64(weights[k - 1]),
+        "m": lambda k: one[k - 1].means[0],
         "C": lambda k: before[k - 1],
         "P": lambda k: torch.linalg.inv(before[k - 1]),
         "W": lambda k: torch.linalg.inv(after[k - 1]),
@@ -49,7 +59,7 @@ def mixture(s: Setting) -> Witness:
         "zh": lambda k: constant(after[k - 1]),
         "zr": lambda k: constant(rest(k)),
     }
-    at = {"x": s.points(), "n": [1, target.components], "K": [target.components]}
+    at = {"x": s.points(), "n": [1, many], "K": [many]}
     numbers = {"α": s.alpha, "σ": s.sigma}
     polynomial = "w m C P W G zg zh zr c"
     return Witness(s.boxes, fields, numbers, at=at, kinds=kinds("q g h r p", polynomial), name=str(s.case))

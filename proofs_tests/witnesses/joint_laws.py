@@ -104,15 +104,21 @@ def _other(target: GaussianMixture) -> GaussianMixture:
 
 
 def two_flows(s: Setting) -> Witness:
-    """Two laws carried by one flow x ↦ (1 + τ) x."""
-    alpha, sigma = f64(s.alpha), f64(s.sigma)
+    """Two laws carried by one flow, x_i ↦ sinh(arsinh x_i + τ): its velocity √(1 + x_i²) has no constant divergence."""
 
     def moved(target: GaussianMixture) -> Logged:
-        return Logged(lambda x, tau: target.at_level(alpha * (1 + f64(tau)), sigma * (1 + f64(tau))).log_prob(x))
+        law = target.at_level(f64(s.alpha), f64(s.sigma))
+
+        def log(x: Tensor, tau: Any) -> Tensor:
+            before = torch.asinh(x) - f64(tau)[..., None]
+            stretch = before.cosh().log() - (1 + x**2).log() / 2
+            return law.log_prob(before.sinh()) + stretch.sum(-1)
+
+        return Logged(log)
 
     fields: dict[str, Any] = {"p": moved(s.case.target), "q": moved(_other(s.case.target))}
-    fields["f"] = lambda x, tau: x / (1 + one_time(tau))
-    box = box_around(s.case.target, 1.2 * s.alpha, 1.2 * s.sigma, min(s.sigma, 1.0))
+    fields["f"] = lambda x, tau: (1 + x**2).sqrt()
+    box = finer(box_around(s.case.target, 1.3 * s.alpha, 1.3 * s.sigma, min(s.sigma, 1.0)), 0.5 * s.sigma)
     return Witness({"": box}, fields, at={"τ": f64(0.2)}, kinds=kinds("p q", "f"), name=str(s.case))
 
 
