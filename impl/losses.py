@@ -36,4 +36,5 @@ def continuous_dsm(
     weight = torch.as_tensor(weight).to(x0)
     if bool((weight < 0).any()):
         raise BadInput(f"omega must not be negative: it is {float(weight.min()):g}")
-    return weight * process.dsm_loss(model, x0, noise, t)
+    loss: Tensor = weight * process.dsm_loss(model, x0, noise, t)
+    return loss

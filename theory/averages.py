@@ -58,7 +58,8 @@ def over(e: Expr, *indices: Index) -> Expr:
 
 
 class Component:
-    """Component n of a mixture before the noise, N(m, C), and after it; P and W are the two precisions, G := α C W."""
+    """Component n of a mixture before the noise, N(m, C), and after it; P and W are the two precisions, and with u = x - α m
+    M := W u, U := α C M."""
 
     def __init__(self) -> None:
         self.n, self.data = step("n"), Point("x0")
@@ -70,36 +71,31 @@ class Component:
         self.scale = scalar("c")(self.n)
         self.w = coords(self.data) - vector("m")(self.n)  # from the centre, before
         self.u = X - lift(self.al) * vector("m")(self.n)  # and after
-        self.gain = Vec(lambda a: contract(lambda b: self.at("G", a, b) * self.u.at(b)))  # G u
-        self.ratio = lift(self.al**2 / self.sg**2)
+        self.M, self.U = vector("M")(x, self.n), vector("U")(x, self.n)
 
     def at(self, name: str, a: Index, b: Index) -> Expr:
         return Field(name, (self.n,), (a, b))
 
-    def form(self, name: str, of: Vec) -> Expr:
-        """ofᵀ A of."""
-        return contract(lambda a: contract(lambda b: self.at(name, a, b) * of.at(a) * of.at(b)))
+    def form(self, of: Vec) -> Expr:
+        """ofᵀ P of."""
+        return contract(lambda a: contract(lambda b: self.at("P", a, b) * of.at(a) * of.at(b)))
 
     def laws(self) -> Reason:
         """The four densities, normalised by constants of their own, of which c is what is left."""
         first, noisy, last = (scalar(f"z{name}")(self.n) for name in "ghr")
-        off = self.w - self.gain
-        args = self.data, x, self.n
+        off, nothing = self.w - self.U, Vec(lambda _: lift(0))
+        narrower = self.form(off) + lift(self.al**2 / self.sg**2) * dot(off, off)
+        constant = gaussian(nothing, nothing, self.sg**2)
         return (
             log_density("q", (x, self.data), gaussian(X, lift(self.al) * coords(self.data), self.sg**2))
-            & log_density("g", (self.data, self.n), -HALF * self.form("P", self.w) - first)
-            & log_density("h", (x, self.n), -HALF * self.form("W", self.u) - noisy)
-            & log_density("r", args, -HALF * (self.form("P", off) + self.ratio * dot(off, off)) - last)
-            & log_density("c", (self.n,), noisy + last - first + self.constant())
+            & log_density("g", (self.data, self.n), -HALF * self.form(self.w) - first)
+            & log_density("h", (x, self.n), -HALF * dot(self.u, self.M) - noisy)
+            & log_density("r", (self.data, x, self.n), -HALF * narrower - last)
+            & log_density("c", (self.n,), noisy + last - first + constant)
         )
 
-    def constant(self) -> Expr:
-        """The logarithm of the kernel's constant."""
-        nothing = Vec(lambda _: lift(0))
-        return gaussian(nothing, nothing, self.sg**2)
-
     def facts(self) -> tuple[Theorem, ...]:
-        """P is symmetric; P G = α W, from P C = I; and α G + σ² W = I, from (α² C + σ² I) W = I."""
+        """P is symmetric; P U = α M, from P C = I; and α U + σ² M = u, from (α² C + σ² I) W = I."""
         symmetric = given("precisions are symmetric", self.at("P", i, j), self.at("P", j, i))
         inverse = given(
             "P is the inverse of C", contract(lambda a: self.at("P", i, a) * self.at("C", a, j)), delta(i, j)
@@ -108,28 +104,37 @@ class Component:
             lambda a: (lift(self.al**2) * self.at("C", i, a) + lift(self.sg**2) * delta(i, a)) * self.at("W", a, j)
         )
         wider = given("W is the inverse of α² C + σ² I", wide, delta(i, j))
-        product = contract(lambda a: self.at("C", i, a) * self.at("W", a, j))
-        gain = definition("G", (self.n,), lift(self.al) * product, (i, j))
+        by_m = definition("M", (x, self.n), contract(lambda a: self.at("W", i, a) * self.u.at(a)), (i,))
+        by_u = definition("U", (x, self.n), lift(self.al) * contract(lambda a: self.at("C", i, a) * self.M.at(a)), (i,))
         pulled = (
-            derive(contract(lambda a: self.at("P", i, a) * self.at("G", a, l)))
-            .to(over(inverse.lhs * lift(self.al) * self.at("W", j, l), j), by=gain)
+            derive(contract(lambda a: self.at("P", i, a) * self.U.at(a)))
+            .to(over(inverse.lhs * lift(self.al) * self.M.at(j), j), by=by_u)
             .to(
-                lift(self.al) * self.at("W", i, l),
-                by=using(inverse.inside(lambda e: over(e * lift(self.al) * self.at("W", j, l), j))),
+                lift(self.al) * self.M.at(i),
+                by=using(inverse.inside(lambda e: over(e * lift(self.al) * self.M.at(j), j))),
             )
         ).qed()
-        shared = derive(lift(self.al) * self.at("G", i, j) + lift(self.sg**2) * self.at("W", i, j)).to(wide, by=gain)
-        return symmetric, pulled, shared.to(delta(i, j), by=using(wider)).qed()
+        shared = (
+            derive(lift(self.al) * self.U.at(i) + lift(self.sg**2) * self.M.at(i))
+            .to(
+                lift(self.al**2) * contract(lambda a: self.at("C", i, a) * self.M.at(a))
+                + lift(self.sg**2) * self.M.at(i),
+                by=by_u,
+            )
+            .to(over(wide * self.u.at(j), j), by=by_m)
+            .to(self.u.at(i), by=using(wider.inside(lambda e: over(e * self.u.at(j), j))))
+        ).qed()
+        return symmetric, pulled, shared
 
     def product(self) -> Theorem:
         """q g = c h r: the square completed, for a covariance in any axes."""
         symmetric, pulled, shared = self.facts()
-        w, u, gain = self.w, self.u, self.gain
-        left = lift(2 * self.al) * w - u - lift(self.al) * gain
+        w, u = self.w, self.u
+        left = lift(2 * self.al) * w - u - lift(self.al) * self.U
         cited = (
-            symmetric.inside(lambda e: over(-HALF * e * gain.at(i) * w.at(j), i, j)),
-            pulled.inside(lambda e: over(-HALF * e * (2 * w - gain).at(i) * u.at(l), i, l)),
-            shared.inside(lambda e: over(lift(-1 / (2 * self.sg**2)) * e * left.at(i) * u.at(j), i, j)),
+            symmetric.inside(lambda e: over(-HALF * e * self.U.at(i) * w.at(j), i, j)),
+            pulled.inside(lambda e: over(-HALF * e * (2 * w - self.U).at(i), i)),
+            shared.inside(lambda e: over(lift(-1 / (2 * self.sg**2)) * e * left.at(i), i)),
         )
         by = self.laws() & using(*cited, text="completing the square")
         return exponential(
@@ -180,7 +185,7 @@ def mixture_marginals() -> Theorem:
 
 
 # ------------------------------------------------------------------------------------------------ closure
-@derivation("gaussian-closure", notation={"q": "p_t", "ς": "g"})
+@derivation("gaussian-closure", notation={"q": "p_t", "ς": "g", "ϑ": "f"})
 def gaussian_closure() -> tuple[Theorem, ...]:
     """By parts, twice, (x-m)/c² is traded for a derivative; the rest of the third moment has h² as a factor.  The line that keeps
     the mean and the variance right is the probability flow."""
@@ -287,7 +292,7 @@ def around(f: Any) -> Expr:
 
 def matched(c: Any, centre: Vec) -> tuple[Theorem, ...]:
     """v = a x + b with a m + b = f m and 2 a c² = 2 f c² + g² is f x - ½ g² ∇log N(x; m, c²)."""
-    rate, g = const("f"), const("ς", positive=True)
+    rate, g = const("ϑ"), const("ς", positive=True)
     slope = rate + g**2 / (2 * c**2)
     shift = lift(-(g**2) / (2 * c**2)) * centre
     means = derive((lift(slope) * centre + shift).at(i)).to((lift(rate) * centre).at(i), by=algebra)

@@ -40,7 +40,7 @@ from concordant.theory.kernel.terms import (
 
 y, s, r = Point("y"), time("s"), time("r")
 X, Y = coords(x), coords(y)
-alpha, sigma, beta = function("α", positive=True), function("σ", positive=True), function("β")
+alpha, sigma, beta = function("α", positive=True), function("σ", positive=True), function("b")
 CHAIN = {"x": "x_t", "y": "x_s", "k": "q|"}
 
 
@@ -68,7 +68,7 @@ def ncsn_increments() -> tuple[Theorem, Theorem]:
     return whole, solves
 
 
-@derivation("ddpm-steps", notation={**CHAIN, "β": "b"})
+@derivation("ddpm-steps", notation={**CHAIN, "b": "β", "β": "b"})
 def ddpm_steps() -> tuple[Theorem, ...]:
     """√(1-b) is rationalised; the step between two times of a variance-preserving schedule solves the Fokker-Planck equation of
     the drift -½β x and the diffusion √β; and its factor is the integral of the rate."""
@@ -138,7 +138,7 @@ def marginalised_steps() -> Theorem:
 
 
 # ------------------------------------------------------------------------------------------------ one step back
-size, rate = const("h", positive=True), const("f")
+size, rate = const("h", positive=True), const("ϑ")
 
 
 @derivation("reverse-kernel-by-bayes", notation={"x": "x_t", "y": "x_{t+h}", "ς": "g"})
@@ -157,7 +157,7 @@ def reverse_kernel_by_bayes() -> Theorem:
 
 @derivation(
     "gaussian-reverse-kernel",
-    notation={"x": "x_t", "y": "x_{t+h}", "ς": "g", "n": "p_t", "o": "p_{t+h}", "k": "q|", "r": "q|"},
+    notation={"x": "x_t", "y": "x_{t+h}", "ς": "g", "n": "p_t", "o": "p_{t+h}", "k": "q|", "r": "q|", "ϑ": "f"},
 )
 def gaussian_reverse_kernel() -> tuple[Theorem, ...]:
     """Bayes' rule for Gaussians is exact; take its first order off, and what is left has h² as a factor."""

@@ -48,7 +48,11 @@ def coefficients_of_the_transition(case: Case) -> Iterator[Compare]:
     z = torch.randn(x.shape, generator=case.random("z"), dtype=torch.float64)
     for t in case.times():
         at = f64(t)
-        f, g2 = calculus.slope(lambda u, at=at: torch.stack(process.transition(at, u)), at)
+
+        def transition(u: Tensor, at: Tensor = at) -> Tensor:
+            return torch.stack(process.transition(at, u))
+
+        f, g2 = calculus.slope(transition, at)
         size = abs(float(case.schedule.d_lam(t)))
         yield Compare(process.drift(x, at), f * x, size * x.abs() + size, at=f"t = {t:.4g}, f")
         sigma2 = case.level(t)[1] ** 2
@@ -325,7 +329,7 @@ def mean_and_variance_of_a_probe(case: Case) -> Iterator[Compare]:
         return case.at(u).velocity(y) + torch.sin(y) @ turn
 
     want = calculus.divergence(field, x, at)
-    laws = {"signs, orthogonal": (None, quadrature.signs(d))}
+    laws: dict[str, tuple[Tensor | None, Tensor]] = {"signs, orthogonal": (None, quadrature.signs(d))}
     if 2 <= d <= 5:
         jacobian = case.at(t).jacobian(x, "velocity") + torch.einsum("bi,ij->bji", torch.cos(x), turn)
         every = f64(list(itertools.product((-1.0, 1.0), repeat=d)))

@@ -31,10 +31,12 @@ def mixture(s: Setting) -> Witness:
 
     def constant(matrix: Tensor) -> Tensor:
         """½ log|2π A|."""
-        return torch.linalg.slogdet(2 * math.pi * matrix)[1] / 2
+        half: Tensor = torch.linalg.slogdet(2 * math.pi * matrix)[1] / 2
+        return half
 
     def rest(k: int) -> Tensor:
-        return torch.linalg.inv(torch.linalg.inv(before[k - 1]) + alpha**2 / sigma**2 * eye)
+        inverse: Tensor = torch.linalg.inv(torch.linalg.inv(before[k - 1]) + alpha**2 / sigma**2 * eye)
+        return inverse
 
     def noisy(x: Tensor, k: int) -> Tensor:
         return one[k - 1].at_level(alpha, sigma).log_prob(x)
@@ -61,7 +63,7 @@ def mixture(s: Setting) -> Witness:
     }
     at = {"x": s.points(), "n": [1, many], "K": [many]}
     numbers = {"α": s.alpha, "σ": s.sigma}
-    polynomial = "w m C P W G zg zh zr c"
+    polynomial = "w m C P W M U zg zh zr c"
     return Witness(s.boxes, fields, numbers, at=at, kinds=kinds("q g h r p", polynomial), name=str(s.case))
 
 
@@ -78,7 +80,7 @@ def moved(s: Setting) -> Witness:
         "m": lambda: centre,
     }
     at = {"x": centre + c * noise_points(s)}
-    numbers = {"c": c, "h": 0.3, "f": -0.6, "ς": 0.8}
+    numbers = {"c": c, "h": 0.3, "ϑ": -0.6, "ς": 0.8}
     return Witness({"": box}, fields, numbers, at=at, kinds=kinds("q", "v m a"), name="a Gaussian")
 
 

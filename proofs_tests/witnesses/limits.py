@@ -57,7 +57,7 @@ def _rates(clock: Schedule) -> dict[str, Callback]:
         "α'": clock.d_alpha,
         "σ'": clock.d_sigma,
         "g": lambda t: clock.g2(t).sqrt(),
-        "β": lambda t: -2 * clock.f(t),
+        "b": lambda t: -2 * clock.f(t),
     }
 
 
@@ -105,7 +105,7 @@ def gaussian_step(s: Setting) -> Witness:
         "o": Logged(later.log_prob),
         "r": Logged(lambda x, y: later.reverse(y).log_prob(x)),
     }
-    numbers = {"c": c, "f": f, "h": h, "ς": NOISE}
+    numbers = {"c": c, "ϑ": f, "h": h, "ς": NOISE}
     box = {"": cube(s.dimension, 8.0, 0.2)}
     return Witness(box, fields, numbers, at={"x": x, "y": y}, kinds=kinds("n k o r", "m"), name="a Gaussian")
 
