@@ -38,6 +38,7 @@ from concordant.theory.kernel.terms import (
     integral,
     lift,
     log,
+    norm2,
     over_time,
     scalar,
     step,
@@ -185,109 +186,64 @@ def mixture_marginals() -> Theorem:
 
 
 # ------------------------------------------------------------------------------------------------ closure
-@derivation("gaussian-closure", notation={"q": "p_t", "ς": "g", "ϑ": "f"})
+@derivation("gaussian-closure", notation={"q": "p_t", "ς": "g", "ϑ": "f", "e": "e"})
 def gaussian_closure() -> tuple[Theorem, ...]:
     """By parts, twice, (x-m)/c² is traded for a derivative; the rest of the third moment has h² as a factor.  The line that keeps
     the mean and the variance right is the probability flow."""
     c, h, centre = const("c", positive=True), const("h", positive=True), vector("m")()
-    q, v = scalar("q")(x), vector("v")(x)
+    q, a = scalar("q")(x), vector("a")()
     law = log_density("q", (x,), gaussian(X, centre, c**2))
-    off = X - centre
+    y, v, mean = dot(a, X - centre), dot(a, vector("v")(x)), scalar("e")()
+    w, length, c2 = v - mean, norm2(a), lift(c**2)
 
-    def stein(at: Index, of: Expr) -> Theorem:
-        """∫ q (x-m)_at F = c² ∫ q ∂_at F."""
-        push = divergence_theorem(Vec(lambda b: lift(c**2) * q * of * delta(at, b)), x)
+    def along(of: Expr) -> Expr:
+        """a·∇F."""
+        return dot(a, grad(of, x))
+
+    def stein(of: Expr) -> Theorem:
+        """E[a·(x-m) F] = c² E[a·∇F]."""
+        push = divergence_theorem(c2 * q * of * a, x)
         return (
-            derive(integral(q * off.at(at) * of, x))
-            .to(integral(-lift(c**2) * D(q, x, at) * of, x), by=law)
-            .to(lift(c**2) * integral(q * D(of, x, at), x), by=using(push.inside(lambda e: -e)))
+            derive(integral(q * y * of, x))
+            .to(-c2 * integral(of * along(q), x), by=law)
+            .to(c2 * integral(q * along(of), x), by=using(push.inside(lambda e: -e)))
         ).qed()
 
-    def mixed(a: Index, b: Index, field: Index) -> Theorem:
-        """∫ q (x-m)_a (x-m)_b v = c² δ_ab ∫ q v + c⁴ ∫ q ∂_a ∂_b v, for one coordinate of v."""
-        of = v.at(field)
-        inner, outer = stein(b, D(of, x, a)), stein(a, off.at(b) * of)
-        return (
-            derive(integral(q * off.at(a) * off.at(b) * of, x))
-            .to(
-                lift(c**2) * delta(a, b) * integral(q * of, x) + lift(c**2) * integral(q * off.at(b) * D(of, x, a), x),
-                by=using(outer),
-            )
-            .to(
-                lift(c**2) * delta(a, b) * integral(q * of, x) + lift(c**4) * integral(q * D(D(of, x, b), x, a), x),
-                by=using(inner.inside(lambda e: lift(c**2) * e)),
-            )
-        ).qed()
-
-    mean = vector("a")()
-    w = v - mean
-    z = off + lift(h) * w
-
-    def average(of: Index) -> Theorem:
-        by = definition("a", (), integral(q * v.at(i), x), (i,))
-        return derive(integral(q * v.at(of), x)).to(mean.at(of), by=by).qed()
-
-    def first(of: Index) -> Theorem:
-        return derive(integral(q * off.at(of), x)).to(0, by=using(stein(of, lift(1)))).qed()
-
-    def second(a: Index, b: Index) -> Theorem:
-        push = using(stein(a, off.at(b))) & normalised("q")
-        return derive(integral(q * off.at(a) * off.at(b), x)).to(lift(c**2) * delta(a, b), by=push).qed()
-
-    def linear(a: Index, b: Index, field: Index) -> Theorem:
-        """∫ q (x-m)_a (x-m)_b (v - a)_field = c⁴ ∫ q ∂_a ∂_b v_field."""
-        return (
-            derive(integral(q * off.at(a) * off.at(b) * w.at(field), x))
-            .to(
-                lift(c**2) * delta(a, b) * (integral(q * v.at(field), x) - mean.at(field))
-                + lift(c**4) * integral(q * D(D(v.at(field), x, b), x, a), x),
-                by=using(mixed(a, b, field), second(a, b).inside(lambda e: -mean.at(field) * e)),
-            )
-            .to(
-                lift(c**4) * integral(q * D(D(v.at(field), x, b), x, a), x),
-                by=using(average(field).inside(lambda e: lift(c**2) * delta(a, b) * e), text="a is the mean of v"),
-            )
-        ).qed()
-
-    symmetric = (
-        derive(integral(q * off.at(i) * off.at(j) * off.at(k), x)).to(
-            0,
-            by=using(
-                stein(i, off.at(j) * off.at(k)),
-                first(k).inside(lambda e: lift(c**2) * delta(i, j) * e),
-                first(j).inside(lambda e: lift(c**2) * delta(i, k) * e),
-            ),
+    first = derive(integral(q * y, x)).to(0, by=using(stein(lift(1)))).qed()
+    second = derive(integral(q * y * y, x)).to(c2 * length, by=using(stein(y)) & normalised("q")).qed()
+    cube = (
+        derive(integral(q * y * y * y, x)).to(
+            0, by=using(stein(y * y), first.inside(lambda e: 2 * c2 * length * e), text="a Gaussian is symmetric")
         )
     ).qed()
-    two = around(lambda a, b, d: integral(q * off.at(a) * w.at(b) * w.at(d), x))
-    three = integral(q * w.at(i) * w.at(j) * w.at(k), x)
-    third = (
-        derive(integral(q * z.at(i) * z.at(j) * z.at(k), x))
+    average = derive(integral(q * v, x)).to(mean, by=definition("e", (), integral(q * v, x))).qed()
+    linear = (
+        derive(integral(q * y * y * w, x))
         .to(
-            integral(q * off.at(i) * off.at(j) * off.at(k), x)
-            + lift(h) * around(lambda a, b, d: integral(q * off.at(b) * off.at(d) * w.at(a), x))
-            + lift(h**2) * two
-            + lift(h**3) * three,
-            by=algebra,
+            c2 * length * (integral(q * v, x) - mean) + c2 * c2 * integral(q * along(along(v)), x),
+            by=using(
+                stein(y * v),
+                stein(along(v)).inside(lambda e: c2 * e),
+                second.inside(lambda e: -mean * e),
+                text="by parts, twice",
+            ),
         )
         .to(
-            lift(h * c**4) * around(lambda a, b, d: integral(q * D(D(v.at(a), x, d), x, b), x))
-            + lift(h**2) * two
-            + lift(h**3) * three,
-            by=using(
-                symmetric,
-                *(linear(b, d, a).inside(lambda e: lift(h) * e) for a, b, d in ((i, j, k), (j, i, k), (k, i, j))),
-                text="a Gaussian is symmetric, and by parts",
-            ),
+            c2 * c2 * integral(q * along(along(v)), x),
+            by=using(average.inside(lambda e: c2 * length * e), text="e is the mean of a·v"),
+        )
+    ).qed()
+    z = y + lift(h) * w
+    rest = lift(3 * h**2) * integral(q * y * w * w, x) + lift(h**3) * integral(q * w * w * w, x)
+    third = (
+        derive(integral(q * z * z * z, x))
+        .to(integral(q * y * y * y, x) + lift(3 * h) * integral(q * y * y * w, x) + rest, by=algebra)
+        .to(
+            lift(3 * h * c**4) * integral(q * along(along(v)), x) + rest,
+            by=using(cube, linear.inside(lambda e: lift(3 * h) * e), text="the moments above"),
         )
     ).qed()
     return third, *matched(c, centre)
-
-
-def around(f: Any) -> Expr:
-    """f(i, j, k) + f(j, i, k) + f(k, i, j)."""
-    out: Expr = f(i, j, k) + f(j, i, k) + f(k, i, j)
-    return out
 
 
 def matched(c: Any, centre: Vec) -> tuple[Theorem, ...]:

@@ -78,10 +78,11 @@ def moved(s: Setting) -> Witness:
         "q": Logged(lambda x: log_normal(x, centre, c)),
         "v": wave("v", s.dimension, scale=2.0),
         "m": lambda: centre,
+        "a": lambda: torch.linspace(0.9, -0.7, s.dimension, dtype=torch.float64),
     }
     at = {"x": centre + c * noise_points(s)}
     numbers = {"c": c, "h": 0.3, "ϑ": -0.6, "ς": 0.8}
-    return Witness({"": box}, fields, numbers, at=at, kinds=kinds("q", "v m a"), name="a Gaussian")
+    return Witness({"": box}, fields, numbers, at=at, kinds=kinds("q", "v m a e"), name="a Gaussian")
 
 
 # ------------------------------------------------------------------------------------------------ random probes
