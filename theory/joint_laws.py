@@ -13,6 +13,7 @@ from concordant.theory.kernel.rules import (
     algebra,
     derive,
     divergence_theorem,
+    fundamental_theorem,
     given,
     log_density,
     normalised,
@@ -21,6 +22,7 @@ from concordant.theory.kernel.rules import (
     using,
 )
 from concordant.theory.kernel.terms import (
+    Along,
     Expr,
     Point,
     Vec,
@@ -37,6 +39,7 @@ from concordant.theory.kernel.terms import (
     lift,
     log,
     norm2,
+    over_time,
     scalar,
     time,
     vector,
@@ -49,6 +52,39 @@ alpha, sigma, g = function("α", positive=True), function("σ", positive=True), 
 tau, T = time("τ"), const("T", positive=True)
 back = T - tau
 p, f = scalar("p"), vector("f")
+
+
+# ------------------------------------------------------------------------------------------------ flow maps
+@derivation("flow-maps-compose", notation={"z": "x"})
+def flow_maps() -> tuple[Theorem, ...]:
+    """The fundamental theorem of calculus along the trajectory, on each leg: forwards or backwards in time."""
+    r, s, u = time("r"), time("s"), time("u")
+    v = vector("v")
+
+    def at(when: Any) -> Expr:
+        return coords(Along("z", when)).at(i)
+
+    def leg(start: Any, end: Any) -> Expr:
+        return over_time(v(Along("z", r), r).at(i), r, start, end)
+
+    path = given("the trajectory solves dx/dt = v(x, t)", d_dt(at(r), r), v(Along("z", r), r).at(i))
+
+    def gone(start: Any, end: Any) -> Theorem:
+        """x_end - x_start = ∫ v."""
+        return (
+            derive(at(end) - at(start))
+            .to(
+                over_time(d_dt(at(r), r), r, start, end),
+                by=using(fundamental_theorem(at(r), r, start, end).inside(lambda e: -e)),
+            )
+            .to(leg(start, end), by=using(path.inside(lambda e: over_time(e, r, start, end)), text="dx/dt = v"))
+        ).qed()
+
+    one = derive(at(t)).to(at(s) + leg(s, t), by=using(gone(s, t), text="one leg"))
+    two = derive(at(u)).to(
+        at(s) + leg(s, t) + leg(t, u), by=using(gone(s, t), gone(t, u), text="two legs, in any order of the times")
+    )
+    return one.qed(), two.qed()
 
 
 # ------------------------------------------------------------------------------------------------ clocks, Langevin

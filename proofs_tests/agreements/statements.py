@@ -78,6 +78,7 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "reverse-kernel-by-bayes": (1, "points"),
     "gaussian-reverse-kernel": (3, "points"),
     "ddpm-and-euler-maruyama": (2, "points"),
+    "flow-maps-compose": (2, "points"),
     "reverse-drift-on-two-clocks": (3, "points"),
     "reverse-step-and-langevin": (3, "points"),
     "one-marginal-family-many-joint-laws": (2, "line"),

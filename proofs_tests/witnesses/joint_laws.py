@@ -12,7 +12,7 @@ from concordant.impl import reverse_family
 from concordant.impl.batch import f64
 from concordant.impl.sde import LinearSDE
 from concordant.impl.targets import Gaussian, GaussianMixture
-from concordant.proofs_tests.bridge.fields import Setting, box_around, log_normal
+from concordant.proofs_tests.bridge.fields import Setting, box_around, log_normal, trajectory
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.calculus import evolution
@@ -30,6 +30,14 @@ from concordant.proofs_tests.witnesses.common import (
 )
 
 KAPPA, WIDTH = 0.7, 0.8
+
+
+def legs(s: Setting) -> Witness:
+    """A trajectory of the exact velocity, at three times after one another."""
+    velocity = mean(s, "velocity")
+    curves = {"z": trajectory(velocity, s.points(1)[0], s.t)}
+    at = {name: f64([s.case.time(s.lam + by)]) for name, by in (("s", 0.3), ("t", 0.0), ("u", -0.3))}
+    return Witness(s.boxes, {"v": velocity}, curves=curves, at=at, kinds=kinds("", "v"), name=str(s.case))
 
 
 def clocks(s: Setting) -> Witness:
@@ -123,6 +131,7 @@ def two_flows(s: Setting) -> Witness:
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {
+    "flow-maps-compose": (pointwise(legs),) * 2,
     "reverse-drift-on-two-clocks": (pointwise(clocks),) * 3,
     "reverse-step-and-langevin": (pointwise(step),) * 3,
     "one-marginal-family-many-joint-laws": (Factory(reverse, plane=False), Factory(reverse, plane=False)),
