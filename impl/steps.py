@@ -17,6 +17,7 @@ from concordant.errors import BadInput
 class Stepped:
     """p̃ for points (N, D), weights (N,), the drift at the points (N, D), g² and h > 0 (of shape ()).  Gradients flow through h.
 
+    >>> import torch
     >>> one = Stepped(torch.zeros(1, 2), torch.ones(1), torch.ones(1, 2), torch.tensor(2.0), torch.tensor(0.5))
     >>> one.score(torch.ones(1, 2)), one.drift(torch.ones(1, 2))
     (tensor([[-0.5000, -0.5000]]), tensor([[1., 1.]]))
