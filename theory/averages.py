@@ -64,7 +64,7 @@ class Component:
 
     def __init__(self) -> None:
         self.n, self.data = step("n"), Point("x0")
-        self.al, self.sg = const("α", positive=True), const("σ", positive=True)
+        self.al, self.sg = const("α_t", positive=True), const("σ", positive=True)
         names = "q", (x, self.data), "g", (self.data, self.n), "h", (x, self.n), "r", (self.data, x, self.n)
         self.kernel, self.before, self.after, self.rest = (
             scalar(name)(*at) for name, at in zip(names[::2], names[1::2], strict=True)
@@ -165,9 +165,7 @@ class Component:
         ).qed()
 
 
-@derivation(
-    "mixture-marginals", notation={"q": "|", "g": "p_0|", "h": "p|", "r": "|", "x": "x_t", "p": "p", "p0": "p_0"}
-)
+@derivation("mixture-marginals", notation={"q": "|", "g": "p_0|", "h": "p|", "r": "|", "x": "x_t", "α_t": "α"})
 def mixture_marginals() -> Theorem:
     """Complete the square for one component, with matrices that are not inverted; integrals and sums change places."""
     c, last = Component(), step("K")
@@ -260,13 +258,13 @@ def matched(c: Any, centre: Vec) -> tuple[Theorem, ...]:
 
 
 # ------------------------------------------------------------------------------------------------ random probes
-@derivation("hutchinson", notation={"q": "π", "u": "v", "w": "x", "ξ": "κ"})
+@derivation("hutchinson", notation={"q": "π", "u": "v", "w": "x"})
 def hutchinson() -> tuple[Theorem, ...]:
     """The mean of z zᵀ is the identity, and that of four factors z the sum over their pairings and the excess: contract them with the
     Jacobian, and with two."""
     zp, m = Point("z"), Index("m")
     q, z, J = scalar("q")(zp), coords(zp), vector("u")(x)
-    kappa, end = const("ξ"), const("T", positive=True)
+    kappa, end = const("κ"), const("T", positive=True)
     two = given("E[z zᵀ] = I", integral(q * z.at(i) * z.at(j), zp), delta(i, j))
     pairs = delta(i, j) * delta(k, m) + delta(i, k) * delta(j, m) + delta(i, m) * delta(j, k)
     four = given(

@@ -134,8 +134,8 @@ def step_and_langevin() -> tuple[Theorem, ...]:
 def joint_laws() -> tuple[Theorem, ...]:
     """Integrate the Fokker-Planck equation of the reverse process against both ends: the covariance with the start decays by the
     drift's slope.  Then put the closed form into that equation."""
-    kappa, c = const("κ", positive=True), const("c", positive=True)
-    a, v = const("a", positive=True), const("v", positive=True)
+    kappa, c = const("κ"), const("c", positive=True)
+    a, v = const("α_t", positive=True), const("V_t", positive=True)
 
     def spread(at: Any) -> Any:
         return alpha(at) ** 2 * c**2 + sigma(at) ** 2

@@ -40,7 +40,7 @@ from concordant.theory.kernel.terms import (
 
 y, s, r = Point("y"), time("s"), time("r")
 X, Y = coords(x), coords(y)
-alpha, sigma, beta = function("α", positive=True), function("σ", positive=True), function("b")
+alpha, sigma, beta = function("α", positive=True), function("σ", positive=True), function("B")
 CHAIN = {"x": "x_t", "y": "x_s", "k": "q|"}
 
 
@@ -68,7 +68,7 @@ def ncsn_increments() -> tuple[Theorem, Theorem]:
     return whole, solves
 
 
-@derivation("ddpm-steps", notation={**CHAIN, "b": "β", "β": "b"})
+@derivation("ddpm-steps", notation={**CHAIN, "B": "β", "β": "b"})
 def ddpm_steps() -> tuple[Theorem, ...]:
     """√(1-b) is rationalised; the step between two times of a variance-preserving schedule solves the Fokker-Planck equation of
     the drift -½β x and the diffusion √β; and its factor is the integral of the rate."""

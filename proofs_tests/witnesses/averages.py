@@ -62,7 +62,7 @@ def mixture(s: Setting) -> Witness:
         "zr": lambda k: constant(rest(k)),
     }
     at = {"x": s.points(), "n": [1, many], "K": [many]}
-    numbers = {"α": s.alpha, "σ": s.sigma}
+    numbers = {"α_t": s.alpha, "σ": s.sigma}
     polynomial = "w m C P W M U zg zh zr c"
     return Witness(s.boxes, fields, numbers, at=at, kinds=kinds("q g h r p", polynomial), name=str(s.case))
 
@@ -104,7 +104,7 @@ def probes(s: Setting) -> Witness:
     boxes = {"": cube(d, side, 0.6 * width)}
     curves = {"w": trajectory(velocity, s.points(1)[0], s.t)}
     at = {"x": s.points(), "t": times(s)}
-    numbers = {"ξ": -2 * APART**4, "T": s.t}
+    numbers = {"κ": -2 * APART**4, "T": s.t}
     return Witness(boxes, fields, numbers, {}, curves, at, kinds("q", "u J"), name=str(s.case))
 
 

@@ -84,7 +84,7 @@ def reverse(s: Setting) -> Witness:
         "x": box_around(data, *now, min(narrow, width)),
         "": box_around(data, alpha, (sigma**2 + 0.1) ** 0.5, 0.5 * narrow),
     }
-    numbers = {"κ": KAPPA, "c": WIDTH, "T": clock.T, "a": alpha, "v": spread}
+    numbers = {"κ": KAPPA, "c": WIDTH, "T": clock.T, "α_t": alpha, "V_t": spread}
     at = {"τ": f64(clock.T - s.t), "t": times(s)}
     return Witness(
         boxes, fields, numbers, functions(s), at=at, kinds=kinds("r π0", "m μ"), name=str(s.case.schedule.name)

@@ -57,7 +57,7 @@ def _rates(clock: Schedule) -> dict[str, Callback]:
         "α'": clock.d_alpha,
         "σ'": clock.d_sigma,
         "g": lambda t: clock.g2(t).sqrt(),
-        "b": lambda t: -2 * clock.f(t),
+        "B": lambda t: -2 * clock.f(t),
     }
 
 
