@@ -134,6 +134,21 @@ STATEMENTS: dict[str, tuple[int, Where]] = {
     "reverse-kl-velocity": (3, "line"),
     "parameter-update": (2, "points"),
     "reverse-kl-gradient": (1, "line"),
+    "ncsn-increments": (2, "points"),
+    "ddpm-steps": (3, "points"),
+    "one-step-gaussian-kernel": (1, "points"),
+    "fokker-planck-from-steps": (1, "line"),
+    "reverse-kernel-by-bayes": (1, "points"),
+    "gaussian-reverse-kernel": (3, "points"),
+    "ddpm-and-euler-maruyama": (2, "points"),
+    "flow-maps-compose": (2, "points"),
+    "reverse-drift-on-two-clocks": (3, "points"),
+    "reverse-step-and-langevin": (3, "points"),
+    "one-marginal-family-many-joint-laws": (2, "line"),
+    "prior-mismatch": (2, "line"),
+    "mixture-marginals": (1, "line"),
+    "gaussian-closure": (4, "line"),
+    "hutchinson": (3, "line"),
 }
 
 #: Few cells each: three targets, and three of the schedules, not the same for all statements.

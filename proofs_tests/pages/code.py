@@ -41,6 +41,22 @@ NAMED: dict[str, tuple[str, ...]] = {
     "reverse-euler-maruyama": ("sde.LinearSDE.reverse_step", "sde.LinearSDE.reverse_drift"),
     "predictor-corrector": ("sde.LinearSDE.corrector_step", "sde.LinearSDE.corrector_size"),
     "ode-likelihood": ("sde.LinearSDE.log_likelihood",),
+    "ncsn-increments": ("chains.ncsn", "chains.Steps.kernel"),
+    "ddpm-steps": ("chains.ddpm", "variational.DDPM.from_schedule"),
+    "chains-tend-to-the-sde": ("chains.ddpm", "chains.euler_maruyama", "chains.Steps.kernel"),
+    "one-step-gaussian-kernel": ("calculus.euler_maruyama_step",),
+    "forward-sde": ("sde.LinearSDE.drift", "sde.LinearSDE.diffusion", "sde.LinearSDE.forward_step"),
+    "mixture-marginals": ("targets.mixture.GaussianMixture.at", "targets.marginal.View.log_joint"),
+    "flow-maps-compose": ("sde.LinearSDE.flow", "calculus.solve"),
+    "one-marginal-family-many-joint-laws": ("reverse_family.covariance", "reverse_family.transition"),
+    "gaussian-reverse-kernel": ("targets.reverse.Reverse.mean", "targets.reverse.Reverse.covariance"),
+    "continuous-denoising-loss": ("losses.continuous_dsm", "sde.LinearSDE.dsm_loss"),
+    "euler-for-the-probability-flow": ("calculus.euler", "sde.LinearSDE.ode_drift"),
+    "hutchinson": ("calculus.hutchinson", "probes.draw", "probes.variance"),
+    "fokker-planck-from-steps": ("steps.Stepped",),
+    "density-after-one-step": ("steps.Stepped.log_prob", "calculus.fokker_planck"),
+    "reverse-kernel-to-first-order": ("sde.LinearSDE.reverse_step", "targets.reverse.Reverse.covariance"),
+    "prior-mismatch": ("sde.LinearSDE.reverse_drift", "sde.LinearSDE.log_likelihood", "sde.log_prior"),
 }  # fmt: skip
 
 

@@ -1,0 +1,77 @@
+"""Chains, single steps, joint laws, probes and the loss over all times: bad input, and what they are at their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from concordant.errors import BadInput
+from concordant.impl import chains, losses, probes, reverse_family
+from concordant.impl.predictions import predictor
+from concordant.impl.schedules import schedule
+from concordant.impl.sde import LinearSDE
+from concordant.impl.steps import Stepped
+
+ONE, TWO = torch.ones(1), torch.ones(2, 2)
+VP, VE = schedule("vp-linear"), schedule("ve")
+
+WRONG: dict[str, tuple[Callable[[], Any], str]] = {
+    "one time": (lambda: chains.ncsn(VE, [0.1]), "times must hold at least two times"),
+    "falling times": (lambda: chains.ddpm(VP, [0.5, 0.1]), "times must hold at least two times, and rise"),
+    "off the clock": (lambda: chains.euler_maruyama(VP, [0.5, 1.5]), "outside the clock"),
+    "α that moves": (lambda: chains.ncsn(VP, [0.1, 0.5]), "alpha = 1"),
+    "β h above 1": (lambda: chains.ddpm(VP, [0.1, 0.5, 0.9]), "times must be closer"),
+    "no variance": (lambda: reverse_family.covariance(VP, 0.0, 0.1, 0.5), "variance must be positive"),
+    "negative κ": (lambda: reverse_family.covariance(VP, 1.0, 0.1, 0.5, -1.0), "kappa must not be negative"),
+    "unknown law": (lambda: probes.variance(TWO, "uniform"), "law must be"),  # type: ignore[arg-type]
+    "unknown law of probes": (lambda: probes.draw("uniform", 2, TWO), "law must be"),  # type: ignore[arg-type]
+    "not square": (lambda: probes.variance(torch.ones(2, 3)), "jacobian must have shape"),
+    "drift of another shape": (lambda: Stepped(TWO, torch.ones(2), ONE, ONE[0], ONE[0]), "points and drift"),
+    "no step": (lambda: Stepped(TWO, torch.ones(2), TWO, ONE[0], 0 * ONE[0]), "h must be positive"),
+    "negative weight": (
+        lambda: losses.continuous_dsm(
+            LinearSDE(VP), predictor(lambda x, t: x, "score"), TWO, TWO, torch.tensor(0.5), lambda t: -t
+        ),
+        "omega must not be negative",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_bad_input_says_what_is_wrong(name: str) -> None:
+    call, said = WRONG[name]
+    with pytest.raises(BadInput, match=said):
+        call()
+
+
+def test_probes_have_their_law() -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.zeros(3, 4, dtype=torch.float64)
+    signs, normal = probes.draw("signs", 2000, x, random), probes.draw("normal", 2000, x, random)
+    assert signs.shape == normal.shape == (2000, 3, 4)
+    assert bool((signs.abs() == 1).all())
+    for z in (signs, normal):
+        assert bool((z.mean(0).abs() < 0.15).all())
+        assert bool(((z**2).mean(0) - 1).abs().max() < 0.2)
+
+
+def test_signs_are_exact_where_the_jacobian_is_diagonal() -> None:
+    assert float(probes.variance(torch.diag(torch.tensor([1.0, -3.0, 2.0])))) == 0
+
+
+def test_the_flow_leaves_nothing_to_chance() -> None:
+    x = torch.tensor([[0.3, -1.0]], dtype=torch.float64)
+    for kappa, left in ((0.0, True), (0.5, False), (1.0, False)):
+        _, variance = reverse_family.transition(VP, torch.zeros(2), 0.7, x, 0.2, 0.6, kappa)
+        assert (float(variance) == 0) is left
+
+
+def test_steps_compose() -> None:
+    times = torch.linspace(0.1, 0.5, 9, dtype=torch.float64)
+    whole = chains.euler_maruyama(VP, times)
+    first, second = chains.euler_maruyama(VP, times[:5]), chains.euler_maruyama(VP, times[4:])
+    for got, want in zip(second.kernel(*first.kernel()), whole.kernel(), strict=True):
+        assert float((got - want).abs()) < 1e-14
