@@ -178,13 +178,15 @@ def marginal_energy() -> tuple[Theorem, ...]:
     flux, level = d_dt(M(rho(t)), t), lift(const("C"))
     printed = given("ρ' κ(ρ) is constant", flux, level)
     way = fundamental_theorem(lift(rho(t)), t, 0, 1)
-    no_gain = (
+    cost = (
         derive(over_time(rate * flux, t, 0, 1))
         .to(level * over_time(rate, t, 0, 1), by=printed.inside(lambda e: over_time(rate * e, t, 0, 1)))
         .to(level * (lift(rho(1)) - lift(rho(0))), by=way.inside(lambda e: level * e))
-        .to(level, by=using(last.inside(lambda e: level * e), first.inside(lambda e: -level * e), text="the ends of ρ"))
+    )
+    constant = (
+        derive(level)
         .to(level * over_time(1, t, 0, 1), by=one.inside(lambda e: -level * e))
         .to(over_time(flux, t, 0, 1), by=printed.inside(lambda e: -over_time(e, t, 0, 1)))
         .to(lift(M(rho(1))) - lift(M(rho(0))), by=fundamental_theorem(lift(M(rho(t))), t, 0, 1))
     )
-    return norm.qed(), excess.qed(), no_gain.qed()
+    return norm.qed(), excess.qed(), cost.qed(), constant.qed()

@@ -100,10 +100,10 @@ def edm_effective_loss() -> Theorem:
     ).qed()
 
 
-@derivation("linear-mmse", notation={"j": "p", "p": "p_t"})
+@derivation("linear-mmse", notation={"q": "q_t|", "p": "_t"})
 def linear_mmse() -> tuple[Theorem, Theorem]:
     """Expand the square in c; and put the score of a Gaussian into Tweedie's formula."""
-    j = scalar("j")(x, x0)
+    j = scalar("q")(x, x0) * p0
     across, power, c = const("A"), const("V", positive=True), lift(const("b"))
     best = lift(across / power)
     of_product = given("A = E x_0·x_t", integral(j * dot(X0, coords(x)), x, x0), lift(across))

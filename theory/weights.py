@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
+
 import sympy as sp
 
 from concordant.theory.calculus import HALF, i, t, x
@@ -132,30 +135,29 @@ def weighting_by_parts() -> tuple[Theorem, Theorem]:
 
 
 # ------------------------------------------------------------------------------------------------ published methods
-def heads(mark: str, alpha: Expr, sigma: Expr) -> tuple[Vec, Vec, Vec, Vec, Reason]:
-    """One prediction of the noise, and the clean data, v and linear velocity that it is."""
-    noise, clean, v, u = (vector(letter + mark)(x, t) for letter in "εxvu")
-    bodies = ((coords(x) - sigma * noise) / alpha, alpha * noise - sigma * clean, noise - clean)
-    named = [definition(letter + mark, (x, t), body.at(i), (i,)) for letter, body in zip("xvu", bodies, strict=True)]
-    return noise, clean, v, u, named[0] & named[1] & named[2]
-
-
-def pair(alpha: Expr, sigma: Expr) -> tuple[Expr, Expr, Expr, Expr, Reason]:
-    """The squared differences of two predictions, in noise, clean data, v and linear velocity."""
-    one, two = heads("\u0302", alpha, sigma), heads("\u0303", alpha, sigma)
-    eps, clean, v, u = (norm2(one[n] - two[n]) for n in range(4))  # type: ignore[operator]
-    return eps, clean, v, u, one[4] & two[4]
+def pair(alpha: Expr, sigma: Expr, kind: str) -> tuple[Expr, Expr, Reason]:
+    """The squared differences of two predictions, in noise and as a kind: clean data x, v, or the linear velocity u."""
+    eps, other, reasons = list[Vec](), list[Vec](), list[Reason]()
+    for mark in ("\u0302", "\u0303"):
+        noise, clean, head = (vector(letter + mark)(x, t) for letter in ("ε", "x", kind))
+        body = {"v": alpha * noise - sigma * clean, "u": noise - clean}
+        reasons.append(definition("x" + mark, (x, t), ((coords(x) - sigma * noise) / alpha).at(i), (i,)))
+        if kind in body:
+            reasons.append(definition(kind + mark, (x, t), body[kind].at(i), (i,)))
+        eps.append(noise)
+        other.append(head)
+    return norm2(eps[0] - eps[1]), norm2(other[0] - other[1]), reduce(and_, reasons)
 
 
 @derivation("published-weights")
 def published_weights() -> tuple[Theorem, ...]:
     """Convert each head to noise, and its uniform clock to λ, whose slope is negative: dt = -dλ/|λ'|."""
-    eps, _, _, u, by = pair(lift(1 - t), lift(t))
+    eps, u, by = pair(lift(1 - t), lift(t), "u")
     slope = d_dt(log(lift(1 - t)) - log(lift(t)), t)
     linear = derive(u).to(-slope * lift(t / (1 - t)) * eps, by=by)
     c, rate = Circle(), lift(const("ν", positive=True))
     steady = given("θ turns at the rate ν", c.speed, rate)
-    eps, _, v, _, by = pair(c.cos, c.sin)
+    eps, v, by = pair(c.cos, c.sin, "v")
     slope = d_dt(log(c.cos) - log(c.sin), t)
     circle = (
         derive(v)
@@ -175,7 +177,7 @@ def published_weights() -> tuple[Theorem, ...]:
         )
     )
     sigma, s = function("σ", positive=True), const("σ_d", positive=True)
-    eps, clean, _, _, by = pair(lift(1), lift(sigma(t)))
+    eps, clean, by = pair(lift(1), lift(sigma(t)), "x")
     spread = lift(sigma(t) ** 2 + s**2)
     edm = derive(spread / lift(sigma(t) * s) ** 2 * clean).to(spread / lift(s**2) * eps, by=by)
     return linear.qed(), circle.qed(), edm.qed()

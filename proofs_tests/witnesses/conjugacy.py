@@ -55,7 +55,14 @@ def dataset(s: Setting) -> Witness:
     """Four data points with unequal weights; p and o are the implementation's laws of them at two times."""
     before, n = level(s, 0.5), 4
     points, weights = clean_points(s, n), f64([0.1, 0.2, 0.3, 0.4])
-    data = FiniteDataset(points, weights)
+
+    def law(last: int) -> FiniteDataset:
+        if not 1 <= last <= n:
+            raise LookupError(f"no data point {last}")
+        return FiniteDataset(points[:last], weights[:last] / weights[:last].sum())
+
+    def mass(last: int) -> Tensor:
+        return weights[:last].sum().log()
 
     def numbered(values: Tensor) -> Any:
         def at(k: int) -> Tensor:
@@ -71,10 +78,10 @@ def dataset(s: Setting) -> Witness:
         "z": point,
         "w": weight,
         "q": Logged(lambda x, k, t: kernel(x, point(k), t)),
-        "p": Logged(lambda x, t, last: data.at(s.case.schedule, f64(t)).log_prob(x)),
+        "p": Logged(lambda x, t, last: law(last).at(s.case.schedule, f64(t)).log_prob(x) + mass(last)),
         "n": transition(s, before),
         "m": Logged(lambda y, k: sooner(y, point(k))),
-        "o": Logged(lambda y, last: data.at(s.case.schedule, f64(before)).log_prob(y)),
+        "o": Logged(lambda y, last: law(last).at(s.case.schedule, f64(before)).log_prob(y) + mass(last)),
     }
     at = {"x": s.points(), "y": Setting(s.case, s.lam + 0.5).points(), "t": s.t, "N": n, "k": [1, 3], "j": [2, 4]}
     box = {"": cube(s.dimension, 1.0, 0.5)}
@@ -199,11 +206,10 @@ def network(s: Setting) -> Witness:
 
 def joint(s: Setting) -> Witness:
     """The joint density of data and noised point; their moments in closed form."""
-    kernel, clean, target = s.kernel.log, s.clean.log, s.case.target
+    target = s.case.target
     square = float(target.covariance.diagonal().sum() + target.mean.square().sum())
     numbers = {"A": s.alpha * square, "V": s.alpha**2 * square + s.sigma**2 * target.dimension, "b": 0.37}
-    fields = {"j": Logged(lambda x, x0: kernel(x, x0) + clean(x0))}
-    return Witness(s.boxes, fields, numbers, kinds={"j": "density"}, name=str(s.case))
+    return Witness(s.boxes, {"q": s.kernel, "p0": s.clean}, numbers, kinds=kinds("q p0"), name=str(s.case))
 
 
 def normal_data(s: Setting) -> Witness:
