@@ -61,3 +61,8 @@ def marginal_energy(pace: Callable[[Tensor], Tensor], kappa: Callable[[Tensor], 
     middle = kappa((rho[1:] + rho[:-1]) / 2)
     result: Tensor = (rho.diff().square() * middle).sum() * steps
     return result
+
+
+def lipschitz_bound(linear: Tensor, lipschitz: Tensor) -> Tensor:
+    """|L| + K, a Lipschitz constant of the semilinear drift L x + N(x) where N has the constant K.  The monograph, (6.3.4)."""
+    return linear.abs() + lipschitz

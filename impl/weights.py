@@ -26,7 +26,7 @@ from concordant.errors import BadInput, unknown
 from concordant.impl.batch import column
 from concordant.impl.predictions import Kind, Predictor, combination, predict
 from concordant.impl.schedules import Schedule, VPLinear, as_time
-from concordant.impl.schedules.custom import _nodes
+from concordant.impl.schedules.custom import _derivative, _nodes
 
 Fn = Callable[[Tensor], Tensor]
 
@@ -50,11 +50,13 @@ def disentangled_loss(
     c = combination(kind, level)
     x = column(level.alpha) * x0 + column(level.sigma) * noise
     error = predict(model, schedule, x, t, kind) - (column(c.a) * x0 + column(c.b) * noise)
-    loss = error.square().sum(-1)
-    for fn, sign in ((omega, 1), (density, -1)):
-        if fn is not None:
-            loss = loss * fn(t).to(loss) ** sign
-    return loss
+    ratio = _ratio(omega or torch.ones_like, density or torch.ones_like, torch.as_tensor(t))
+    return ratio.to(x0) * error.square().sum(-1)
+
+
+def _ratio(omega: Fn, density: Fn, t: Tensor) -> Tensor:
+    """ω(t)/p(t)."""
+    return omega(t) / density(t)
 
 
 def best_times(weight: Fn, rms: Fn, T: float = 1.0) -> Fn:
@@ -70,6 +72,29 @@ def best_times(weight: Fn, rms: Fn, T: float = 1.0) -> Fn:
     if not float(total) > 0:
         raise BadInput("weight and rms must be positive on the clock")
     return lambda u: weight(u) * rms(u) / total.to(u)
+
+
+def bound_mixture(omega: Fn, low: float, high: float) -> tuple[float, Fn]:
+    """The mean of variational costs that a weight is: an atom at the least noise, and a density of λ in [low, high].
+
+    Where ω falls in λ, ∫ ω E|ε̂ - ε|² dλ + ω(low) L(low) = ω(low) [atom · L(high) + ∫ density(λ) L(λ) dλ], with L(λ) the cost of
+    the chain from λ down to `low`, atom = ω(high)/ω(low) and density = -ω'/ω(low), which together have mass 1.  The atom weighs
+    a term that depends on the network.  Kingma and Gao 2023, theorem 1; the monograph (6.2.2) calls the atom's term constant.
+
+    >>> atom, density = bound_mixture(lambda lam: torch.sigmoid(2 - 2 * lam), -4.0, 4.0)
+    >>> round(atom, 6)
+    0.002473
+    """
+    if not low < high:
+        raise BadInput(f"low must be less than high: they are {low:g} and {high:g}")
+    ends = omega(torch.tensor([low, high], dtype=torch.float64))
+    if bool((omega(torch.linspace(low, high, 501, dtype=torch.float64)).diff() > 0).any()):
+        raise BadInput("omega must fall with lambda: a mean has no negative weights")
+
+    def density(lam: Tensor) -> Tensor:
+        return -_derivative(omega, as_time(lam)) / ends[0]
+
+    return float(ends[1] / ends[0]), density
 
 
 # ------------------------------------------------------------------------------------------------ densities of times
