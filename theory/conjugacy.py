@@ -30,7 +30,7 @@ a, s = lift(alpha(t)), lift(sigma(t))
 da, ds = d_dt(alpha(t), t), d_dt(sigma(t), t)
 
 
-@derivation("invertible-conversions", notation={"=λ": "log(α(t)/σ(t))"})
+@derivation("invertible-conversions")
 def invertible_conversions() -> tuple[Theorem, ...]:
     """Cramer's rule for x = α x_0 + σ ε and y = A x_0 + B ε; the determinant for the velocity is a logarithmic derivative."""
     A, B = lift(const("A")), lift(const("B"))
@@ -44,17 +44,17 @@ def invertible_conversions() -> tuple[Theorem, ...]:
 
 
 class Circle:
-    """cos θ(t) and sin θ(t), as functions with their derivatives and c² + s² = 1."""
+    """C = cos θ and S = sin θ, as functions of time with their derivatives, and C² + S² = 1."""
 
     def __init__(self) -> None:
-        self.angle, cos, sin = function("θ"), function("cosθ", positive=True), function("sinθ", positive=True)
+        self.angle, cos, sin = function("θ"), function("C", positive=True), function("S", positive=True)
         self.cos, self.sin, self.speed = lift(cos(t)), lift(sin(t)), d_dt(self.angle(t), t)
-        self.d_cos = given("the derivative of cos θ", d_dt(cos(t), t), -self.speed * self.sin)
-        self.d_sin = given("the derivative of sin θ", d_dt(sin(t), t), self.speed * self.cos)
+        self.d_cos = given("C = cos θ changes like a cosine", d_dt(cos(t), t), -self.speed * self.sin)
+        self.d_sin = given("S = sin θ changes like a sine", d_dt(sin(t), t), self.speed * self.cos)
         self.unit = given("cos² θ + sin² θ = 1", self.cos**2 + self.sin**2, 1)
 
 
-@derivation("trigonometric-flows", notation={"=α(t)": "R(t)*cosθ(t)", "=σ(t)": "R(t)*sinθ(t)"})
+@derivation("trigonometric-flows", notation={"=α(t)": "R(t)*C(t)", "=σ(t)": "R(t)*S(t)"})
 def trigonometric_flows() -> tuple[Theorem, ...]:
     """With R and θ the polar coordinates of (α, σ), differentiate x = R (cos θ x_0 + sin θ ε)."""
     c, R = Circle(), function("R", positive=True)
@@ -97,7 +97,7 @@ def trigonometric_flows() -> tuple[Theorem, ...]:
             by=using(together.inside(lambda e: growth / r * e), text="α x̂ + σ ε̂ = x"),
         )
     )
-    sin = function("sinθ", positive=True)(t)
+    sin = function("S", positive=True)(t)
     kernel = gaussian(X, alpha_ * data, R(t) ** 2 * sin**2)
     scaled = derive(kernel).to(gaussian(X / r, c.cos * data, sin**2) - lift(DIM) * log(r), by=algebra)
     return one.qed(), speed.qed(), marginal.qed(), scaled.qed()

@@ -28,7 +28,7 @@ from concordant.theory.kernel.terms import (
 alpha, sigma, spread = (const(name, positive=True) for name in ("α", "σ", "σ_d"))
 R = alpha**2 * spread**2 + sigma**2
 SKIP, OUT, IN = alpha * spread**2 / R, sigma * spread / sp.sqrt(R), 1 / sp.sqrt(R)
-NOTATION = {"n": "N", "=R": "α**2*σ_d**2 + σ**2"}
+NOTATION = {"n": "N"}
 
 
 def noised(c: sp.Expr, s: sp.Expr) -> Vec:

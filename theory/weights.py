@@ -71,7 +71,7 @@ def time_sampling() -> tuple[Theorem, Theorem]:
 lam = function("λ")
 
 
-@derivation("weighted-loss-in-lambda", notation={"W": "W"})
+@derivation("weighted-loss-in-lambda")
 def weighted_loss_in_lambda() -> Theorem:
     """The integrand is the derivative of W(λ(t)): two fundamental theorems of calculus."""
     W, u = function("W"), time("u")

@@ -157,7 +157,7 @@ def _wider(self: LinearSDE, x_t: Tensor, x0: Tensor, s: Tensor, t: Tensor) -> tu
     "memorisation",
     T2,
     because="ODEs solved to 1e-10; and an inequality",
-    bound=1e-6,
+    bound=1e-5,
     applies=lambda case: float(norm(case.target.covariance).max()) > 0,
     breaks=[
         Break(

@@ -101,8 +101,8 @@ def on_a_circle(s: Setting) -> Witness:
     circle: dict[str, Callback] = {
         "R": lambda t: polar(clock, t).radius,
         "θ": lambda t: polar(clock, t).angle,
-        "cosθ": lambda t: clock.alpha(t) / polar(clock, t).radius,
-        "sinθ": lambda t: clock.sigma(t) / polar(clock, t).radius,
+        "C": lambda t: clock.alpha(t) / polar(clock, t).radius,
+        "S": lambda t: clock.sigma(t) / polar(clock, t).radius,
     }
     at = here(s, x0=clean_points(s), ε=noise_points(s))
     return Witness(w.boxes, w.fields, {}, circle, at=at, kinds=w.kinds, name=str(s.case))

@@ -104,7 +104,7 @@ def two_heads(clock: Schedule, numbers: dict[str, float]) -> Callable[[Setting],
             fields["x" + mark] = lambda x, t, other=other: other(x, t, "x0")
             fields["v" + mark] = lambda x, t, other=other: other(x, t, "v")
             fields["u" + mark] = lambda x, t, noise=noise, other=other: noise(x) - other(x, t, "x0")
-        given: dict[str, Callback] = {"σ": clock.sigma, "cosθ": clock.alpha, "sinθ": clock.sigma}
+        given: dict[str, Callback] = {"σ": clock.sigma, "C": clock.alpha, "S": clock.sigma}
         given["θ"] = lambda t: math.pi / 2 * t
         box = {"": cube(s.dimension, 1.0, 0.5)}
         declared = kinds("", " ".join(fields))
