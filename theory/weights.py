@@ -196,13 +196,13 @@ def logit_normal_times() -> tuple[Theorem, ...]:
 
 @derivation("zero-terminal-snr")
 def zero_terminal_snr() -> tuple[Theorem, ...]:
-    """An affine map of √ᾱ, which is its own value at the first step, and zero at the last."""
+    """An affine map of √ᾱ, written about its first value: the rest is all of it at the last."""
     first, last, here, before = (const(name, positive=True) for name in ("a_1", "a_L", "a_k", "a_j"))
 
     def moved(a: sp.Expr) -> Expr:
         return lift((a - last) * first / (first - last))
 
     kept = derive(moved(first)).to(lift(first), by=algebra)
-    gone = derive(moved(last)).to(0, by=algebra)
+    gone = derive(moved(here)).to(lift(first) - lift(first * (first - here) / (first - last)), by=algebra)
     order = derive(moved(before) - moved(here)).to(lift(first / (first - last)) * lift(before - here), by=algebra)
     return kept.qed(), gone.qed(), order.qed()
