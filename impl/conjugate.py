@@ -81,11 +81,10 @@ class Conjugacy:
     def predictor(self, model: Predictor) -> Predictor:
         """What a predictor of the source's says of the target's points; of the kind that it is of."""
 
-        def predict(y: Tensor, u: Tensor) -> Prediction:
-            x, t = self.back(y, u), self.time(u)
-            made, c = model(x, t), column(self.scale(u).to(y))
+        def predict(x: Tensor, t: Tensor) -> Prediction:
+            made, c = model(self.back(x, t), self.time(t)), column(self.scale(t).to(x))
             if made.kind == "velocity":
-                return Prediction("velocity", self._velocity(y, u, made.value))
+                return Prediction("velocity", self._velocity(x, t, made.value))
             factor = {"x0": torch.ones_like(c), "epsilon": torch.ones_like(c), "score": 1 / c, "v": c}[made.kind]
             return Prediction(made.kind, factor * made.value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -104,7 +105,7 @@ def errors_of_conversions(case: Case) -> Iterator[Compare]:
         # where both singular values are equal, a root halves the digits
         yield Compare(predictions.condition_number("v", n), f64(1.0), 1e3, at=f"λ = {lam}, v")
         for kind, left, most in (("x0", n.sigma, n.alpha), ("epsilon", n.alpha, n.sigma)):
-            got = predictions.condition_number(kind, n) * left / 2  # type: ignore[arg-type]
+            got = predictions.condition_number(kind, n) * left / 2
             yield Compare(got, (1 + most) / 2, 1.0, at=f"λ = {lam}, the growth of {kind}")
 
 
@@ -309,14 +310,18 @@ def forward_densities_for_any_noise(case: Case) -> Iterator[Compare]:
         want = torch.stack(pulled)
         s = norm(case.at(t).score(x))
         for share in (0.0, 0.6, 1.5):
-            gamma = share * float(case.schedule.g2(t).sqrt())
+            gamma = share * case.schedule.g2(t).sqrt()
             drift = family.forward_drift(
-                lambda y, r: velocity(y, r).value, lambda y, r: score(y, r).value, lambda r, g=gamma: f64(g)
+                lambda y, r: velocity(y, r).value, lambda y, r: score(y, r).value, partial(_always, gamma)
             )
-            got = calculus.fokker_planck(drift, lambda y, r: score(y, r).value, f64(gamma**2), x, at)
+            got = calculus.fokker_planck(drift, lambda y, r: score(y, r).value, gamma**2, x, at)
             trace = case.at(t).divergence(x, "score").abs()
             size = (gamma**2 + case.schedule.g2(t)) * (s**2 + trace) + norm(drift(x, at)) * s
             yield Compare(got, want, size + want.abs(), at=f"t = {t:.4g}, γ = {share} g")
+
+
+def _always(value: Tensor, t: Tensor) -> Tensor:
+    return value
 
 
 def _backwards(velocity: calculus.Field, score: calculus.Field, gamma: object) -> calculus.Field:

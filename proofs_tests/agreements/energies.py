@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -74,13 +75,15 @@ def velocity_changes_by_curvature_and_by_data(case: Case) -> Iterator[Compare]:
         left = _rate(case.at(u).velocity(x), u)
         n, clock = case.schedule.at(t), case.schedule
 
-        def at(s: float, x: Tensor = x) -> tuple[Tensor, Tensor]:
+        def at(s: float, x: Tensor = x) -> Tensor:
             law = Reference(case.target, *case.level(s))
-            return law.x0(x), law.epsilon(x)
+            return torch.stack([law.x0(x), law.epsilon(x)])
+
+        def bends(s: float) -> Tensor:
+            return torch.stack([clock.d_alpha(f64(s)), clock.d_sigma(f64(s))])
 
         h = 2e-3 * t
-        d_x0, d_noise = (_difference(lambda s, k=k: at(s)[k], t, h) for k in (0, 1))
-        bend = [_difference(lambda s, fn=fn: fn(f64(s)), t, h) for fn in (clock.d_alpha, clock.d_sigma)]
+        (d_x0, d_noise), bend = _difference(at, t, h), _difference(bends, t, h)
         x0, noise = at(t)
         terms = [bend[0] * x0, bend[1] * noise, n.d_alpha * d_x0, n.d_sigma * d_noise]
         size = sum((norm(one) for one in terms), norm(n.d_alpha * x0) / t + norm(n.d_sigma * noise) / t)
@@ -109,6 +112,10 @@ PATHS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def _rest(rho: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+    return 1 - rho(t)
+
+
 @agreement(
     "conditional-energy",
     T2,
@@ -127,7 +134,7 @@ def energies_of_paces(case: Case) -> Iterator[Comparison]:
     w, x0, noise = case.under(schedules.FlowMatching()).pairs(0.5)
     norm2, closed = energies.target_norm(case.target), (1.0, 4 / 3, torch.pi**2 / 8, 1.2)
     for (name, rho), want in zip(PATHS.items(), closed, strict=True):
-        flow = FlowMatching(Custom(lambda t, r=rho: 1 - r(t), rho, name=name))
+        flow = FlowMatching(Custom(partial(_rest, rho), rho, name=name))
         energy = f64(0.0)
         for t, weight in time_panels([0.0, 1.0], 10):
             energy = energy + weight * mean(w, flow.two_sided(x0, noise, f64(t)).square().sum(-1))

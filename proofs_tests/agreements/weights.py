@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -401,6 +402,11 @@ PUBLISHED: dict[str, Published] = {
 }
 
 
+def _lam(own: Published, u: Tensor) -> Tensor:
+    alpha, sigma = own.clock(u)
+    return torch.log(alpha / sigma)
+
+
 @agreement(
     "published-weights",
     T1,
@@ -420,7 +426,7 @@ def published_losses_as_weights(case: Case) -> Iterator[Compare]:
         u = torch.linspace(*own.span, 9, dtype=torch.float64)
         alpha, sigma = own.clock(u)
         lam = alpha.log() - sigma.log()
-        pace = slope(lambda v, own=own: torch.log(own.clock(v)[0] / own.clock(v)[1]), u).abs()
+        pace = slope(partial(_lam, own), u).abs()
         x = alpha[:, None] * x0 + sigma[:, None] * noise
         error = case.wrong("epsilon", index)(x, u).value - noise
         loss = own.loss(alpha[:, None], sigma[:, None], -(sigma / alpha)[:, None] * error, error).sum(-1)
@@ -448,7 +454,7 @@ def times_as_densities_of_lam(case: Case) -> Iterator[Compare]:
     straight = schedules.FlowMatching()
     lam = torch.linspace(-3, 3, 13, dtype=torch.float64)
     for m, std, s in ((0.0, 1.0, 1.0), (-0.5, 0.8, 3.0), (0.3, 1.4, 0.5)):
-        law = weights.shifted_density(lambda t, m=m, std=std: weights.logit_normal(t, m, std), s)
+        law = weights.shifted_density(partial(weights.logit_normal, mean=m, std=std), s)
         got = weights.density_of_lam(straight, law)(lam)
         want = torch.distributions.Normal(f64(m + math.log(s)), f64(std)).log_prob(-lam).exp()
         yield Compare(got, want, 1.0, at=f"logit-normal({m}, {std}) shifted by {s}")
