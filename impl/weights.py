@@ -99,7 +99,7 @@ def bound_mixture(omega: Fn, low: float, high: float) -> tuple[float, Fn]:
 
 # ------------------------------------------------------------------------------------------------ densities of times
 def logit_normal(t: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """The density of t = sigmoid(z), z ~ N(mean, std²):  N(logit t; mean, std²)/(t (1 - t)).  Esser et al. 2024, (19).
+    """The density of t = sigmoid(z), z ~ N(mean, std²):  N(logit t; mean, std²)/(t (1 - t)).  Esser et al. 2024, section 3.1.
 
     On the linear path -λ = logit t, so that λ is normal about -mean.
     """
@@ -110,13 +110,13 @@ def logit_normal(t: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
 
 
 def cosine_map(t: Tensor) -> Tensor:
-    """The density 2/(π (t² + (1 - t)²)) of times on the linear path that see the λ of the cosine schedule.  Esser et al., (21)."""
+    """The density 2/(π (t² + (1 - t)²)) of times on the linear path that see the λ of the cosine schedule.  Esser et al. 2024, section 3.1."""
     t = as_time(t)
     return 2 / (math.pi * (t**2 + (1 - t) ** 2))
 
 
 def shifted_density(density: Fn, shift: float) -> Fn:
-    """The density of s t/(1 + (s - 1) t) for t of the given density on [0, 1]: see `symbols.shifted`.  Esser et al., (23).
+    """The density of s t/(1 + (s - 1) t) for t of the given density on [0, 1]: see `symbols.shifted`.  Esser et al. 2024, section 5.3.2.
 
     >>> uniform = lambda t: torch.ones_like(t)
     >>> shifted_density(uniform, 3.0)(torch.tensor([0.0, 1.0]))
@@ -189,7 +189,7 @@ class Weighting:
 def edm(mean: float = -1.2, std: float = 1.2, sigma_data: float = 0.5) -> Weighting:
     """Karras et al. 2022, table 1: weight (σ² + σ_d²)/(σ σ_d)² of the denoiser's error, log σ ~ N(P_mean, P_std²)."""
     return Weighting(
-        "edm", "Karras et al. 2022, table 1 and (5.8)", "x0", "(σ² + σ_d²)/(σ σ_d)²", f"log σ ~ N({mean:g}, {std:g}²)",
+        "edm", "Karras et al. 2022, section 5 and table 1", "x0", "(σ² + σ_d²)/(σ σ_d)²", f"log σ ~ N({mean:g}, {std:g}²)",
         lambda lam: 1 + torch.exp(-2 * lam) / sigma_data**2,
         lambda lam: _normal(-lam, mean, std),
     )  # fmt: skip
@@ -198,7 +198,7 @@ def edm(mean: float = -1.2, std: float = 1.2, sigma_data: float = 0.5) -> Weight
 def min_snr(gamma: float = 5.0) -> Weighting:
     """Hang et al. 2023: weight min(SNR, γ) of the error in x_0, that is min(1, γ/SNR) of that in ε; cosine schedule."""
     return Weighting(
-        "min-snr", "Hang et al. 2023, section 3.4", "x0", f"min(SNR, {gamma:g})", "uniform, cosine schedule",
+        "min-snr", "Hang et al. 2023, section 3", "x0", f"min(SNR, {gamma:g})", "uniform, cosine schedule",
         lambda lam: (gamma * torch.exp(-2 * lam)).clamp(max=1), _sech,
     )  # fmt: skip
 
@@ -206,7 +206,7 @@ def min_snr(gamma: float = 5.0) -> Weighting:
 def p2(k: float = 1.0, gamma: float = 1.0) -> Weighting:
     """Choi et al. 2022: weight 1/(k + SNR)^γ of the error in ε, on DDPM's linear schedule."""
     return Weighting(
-        "p2", "Choi et al. 2022, (8)", "epsilon", f"1/({k:g} + SNR)^{gamma:g}", "uniform, linear β",
+        "p2", "Choi et al. 2022, section 3", "epsilon", f"1/({k:g} + SNR)^{gamma:g}", "uniform, linear β",
         lambda lam: (k + torch.exp(2 * lam)) ** -gamma, density_of_lam(VPLinear()),
     )  # fmt: skip
 
@@ -225,7 +225,7 @@ def flow_matching(name: str, source: str, times: str, density: Fn) -> Weighting:
 
 
 _TABLE = [
-    Weighting("vlb", "Kingma et al. 2021, (12)", "epsilon", "1 in λ", "any: stated in λ", torch.ones_like),
+    Weighting("vlb", "Kingma et al. 2021, section 5.1", "epsilon", "1 in λ", "any: stated in λ", torch.ones_like),
     Weighting(
         "simple", "Ho et al. 2020, (14)", "epsilon", "1", "uniform, linear β",
         torch.ones_like, density_of_lam(VPLinear()),
@@ -239,9 +239,9 @@ _TABLE = [
     flow_matching(
         "flow-matching", "Lipman et al. 2023, (23)", "uniform", lambda lam: torch.sigmoid(lam) * torch.sigmoid(-lam)
     ),
-    flow_matching("flow-cosine", "Esser et al. 2024, (21)", "the cosine schedule's λ", _sech),
+    flow_matching("flow-cosine", "Esser et al. 2024, section 3.1", "the cosine schedule's λ", _sech),
     flow_matching(
-        "flow-logit-normal", "Esser et al. 2024, (19)", "logit t ~ N(0, 1)", lambda lam: _normal(-lam, 0.0, 1.0)
+        "flow-logit-normal", "Esser et al. 2024, section 3.1", "logit t ~ N(0, 1)", lambda lam: _normal(-lam, 0.0, 1.0)
     ),
     min_snr(),
     p2(),
