@@ -23,8 +23,10 @@ ALTERED = {
     "ddpm-snr-kl": ("(snr_s - snr_t) / 2", "(snr_s - snr_t)"),
     "denoising-score-matching": ("p * variance / 2", "p * variance"),
     "dsm-minimiser": ("score = p.diff(x) / p", "score = -p.diff(x) / p"),
+    "edm-preconditioning": ("alpha * s**2 / R, sigma", "s**2 / R, sigma"),
     "elbo": ("exact = p1 / evidence", "exact = p1"),
     "elbo-gap-is-inference-error": ("elbo - gap", "elbo + gap"),
+    "finite-data-oracle": ("alpha.diff(t) * datum + sigma", "alpha.diff(t) * datum - sigma"),
     "flow-matching-clock": ("b.diff(tau) * x0 + a.diff(tau)", "b.diff(tau) * x0 - a.diff(tau)"),
     "flow-matching-loss": ("+ p * variance)", "- p * variance)"),
     "fokker-planck": ("- g2 / 2 * p.diff(x, 2)", "- g2 * p.diff(x, 2)"),
@@ -41,6 +43,7 @@ ALTERED = {
     "log-density-along-the-flow": ("total_of_log + v.diff(x)", "total_of_log - v.diff(x)"),
     "loss-weights": ("alpha**2 / sigma**2 * x0**2", "alpha / sigma * x0**2"),
     "marginal-and-conditional-kl": ("conditional + information", "conditional - information"),
+    "marginal-energy": ("best = sp.sqrt(1 + 3 * t) - 1", "best = sp.cbrt(1 + 7 * t) - 1"),
     "marginal-score-is-posterior-mean": ("part / p * log_kernel", "part * log_kernel"),
     "ode-likelihood": ("+ divergence)", "- divergence)"),
     "optimal-predictions": ("epsilon + sigma * score", "epsilon - sigma * score"),
@@ -53,9 +56,11 @@ ALTERED = {
     "schedule-and-sde-coefficients": ("g2 + 2 * sigma(t)", "g2 + sigma(t)"),
     "score-needs-no-normalisation": ("- sp.diff(sp.log(p), x)", "- sp.diff(sp.log(p), x) / Z"),
     "stein-identity": ("expectation(u.diff(z))", "expectation(u)"),
+    "trigonometric-flows": ("R**2 * theta.diff(t)", "R * theta.diff(t)"),
     "tweedie": ("sigma**2 * score", "sigma * score"),
     "tweedie-second-order": ("sigma**4 * bend", "sigma**2 * bend"),
     "velocity-is-not-unique": ("-psi.diff(y)", "psi.diff(y)"),
+    "weighting-by-parts": ("(mean + atom - constant)", "(mean - constant)"),
 }
 
 
