@@ -163,7 +163,7 @@ def has_gentle_kappa(case: Case) -> bool:
 )
 def least_marginal_energy(case: Case) -> Iterator[Comparison]:
     """On a line, κ = E|v*|² of flow matching is E|ε - x_0|² - E tr Cov[x_0|x_ρ]/ρ². The pace ρ' ∝ κ^{-1/2} has the energy
-    (∫√κ dρ)²; the printed ρ' ∝ 1/κ has that of the linear one, ∫κ dρ, and both have more."""
+    (∫√κ dρ)²; the printed ρ' ∝ 1/κ has that of the linear one, ∫κ dρ, and both have more.  (Where κ nearly vanishes, κ only.)"""
     line = case.line().under(schedules.FlowMatching())
     rho = (1 - torch.cos(torch.linspace(0, torch.pi, 41, dtype=torch.float64))) / 2
     inner = rho[1:-1]
@@ -177,6 +177,8 @@ def least_marginal_energy(case: Case) -> Iterator[Comparison]:
         spread = mean(w, line.at(r).covariance(x).diagonal(dim1=-2, dim2=-1).sum(-1)) / r**2
         want = energies.target_norm(line.target) - spread
         yield Compare(values[k], want, want + spread, at=f"κ at ρ = {r:.3g}")
+    if float(torch.stack(values).min()) < 0.02 * float(torch.stack(values).max()):
+        return  # of one normal with mean 0 κ vanishes at ρ = e/(1 + e), and √κ has a kink that no grid of ours sees
     # both ends are known: nothing of the noise is told at ρ = 0, nothing of the data at ρ = 1
     square, centre = line.target.covariance.sum() + line.target.mean.square().sum(), line.target.mean.square().sum()
     spline = CubicSpline(rho.numpy(), torch.stack([square, *values, 1 + centre]).numpy())
