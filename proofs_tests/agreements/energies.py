@@ -177,8 +177,6 @@ def least_marginal_energy(case: Case) -> Iterator[Comparison]:
         spread = mean(w, line.at(r).covariance(x).diagonal(dim1=-2, dim2=-1).sum(-1)) / r**2
         want = energies.target_norm(line.target) - spread
         yield Compare(values[k], want, want + spread, at=f"κ at ρ = {r:.3g}")
-    if float(torch.stack(values).min()) < 0.02 * float(torch.stack(values).max()):
-        return  # of one normal with mean 0 κ vanishes at ρ = e/(1 + e), and √κ has a kink that no grid of ours sees
     # both ends are known: nothing of the noise is told at ρ = 0, nothing of the data at ρ = 1
     square, centre = line.target.covariance.sum() + line.target.mean.square().sum(), line.target.mean.square().sum()
     spline = CubicSpline(rho.numpy(), torch.stack([square, *values, 1 + centre]).numpy())
@@ -187,6 +185,8 @@ def least_marginal_energy(case: Case) -> Iterator[Comparison]:
         return torch.from_numpy(np.asarray(spline(r.numpy())))
 
     grid = torch.linspace(0, 1, 20001, dtype=torch.float64)
+    if float(kappa(grid).min()) < 0.002 * float(kappa(grid).max()):
+        return  # of one normal with mean 0 κ vanishes at ρ = e/(1 + e), and √κ has a kink that no grid of ours sees
     nodes, weight = (f64(v) for v in zip(*time_panels([0.0, *rho[1:-1].tolist(), 1.0], 4), strict=True))
     mean_kappa, least = (weight * kappa(nodes)).sum(), (weight * kappa(nodes).sqrt()).sum() ** 2
     best, printed = Pace(grid, kappa(grid)), Pace(grid, kappa(grid) ** 2)  # of κ², and so ρ' ∝ 1/κ
