@@ -28,7 +28,7 @@ from concordant.proofs_tests.reference import Reference
     "constant-target-norm",
     T2,
     because="quadrature over pairs, exact for quadratic functions but for the core",
-    bound=1e-9,
+    bound=1e-8,
     applies=few_components,
     breaks=[
         Break("the mean forgotten", energies, "target_norm", lambda f: lambda x: f(x) - x.mean.square().sum()),
@@ -120,7 +120,7 @@ def _rest(rho: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
     "conditional-energy",
     T2,
     because="Gauss-Legendre in t of polynomials and sines",
-    bound=1e-9,
+    bound=1e-8,
     applies=few_components,
     breaks=[
         Break("the mean forgotten", energies, "target_norm", lambda f: lambda x: f(x) - x.mean.square().sum()),
@@ -202,7 +202,7 @@ def least_marginal_energy(case: Case) -> Iterator[Comparison]:
     "edm-preconditioning",
     T2,
     because="quadrature over pairs, exact for quadratic functions but for the core",
-    bound=1e-9,
+    bound=1e-8,
     applies=few_components,
     breaks=[
         Break(
