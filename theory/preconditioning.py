@@ -65,7 +65,7 @@ def second_moment(c: sp.Expr, s: sp.Expr) -> Theorem:
 def edm_preconditioning() -> tuple[Theorem, ...]:
     """Second moments of c x_0 + s z; the one of the target is a square about its least value."""
     point, target = noised(alpha, sigma), noised((1 - SKIP * alpha) / OUT, -SKIP * sigma / OUT)
-    c = const("b")
+    c = const("c_x")
     of_input = second_moment(alpha * IN, sigma * IN)
     inputs = (
         derive(integral(n * p0 * norm2(lift(IN) * point), z, x0))
@@ -104,7 +104,7 @@ def edm_effective_loss() -> Theorem:
 def linear_mmse() -> tuple[Theorem, Theorem]:
     """Expand the square in c; and put the score of a Gaussian into Tweedie's formula."""
     j = scalar("q")(x, x0) * p0
-    across, power, c = const("A"), const("V", positive=True), lift(const("b"))
+    across, power, c = const("A"), const("V", positive=True), lift(const("c_x"))
     best = lift(across / power)
     of_product = given("A = E x_0·x_t", integral(j * dot(X0, coords(x)), x, x0), lift(across))
     of_square = given("V = E|x_t|²", integral(j * norm2(coords(x)), x, x0), lift(power))

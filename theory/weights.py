@@ -186,7 +186,7 @@ def published_weights() -> tuple[Theorem, ...]:
 @derivation("logit-normal-times")
 def logit_normal_times() -> tuple[Theorem, ...]:
     """The odds t/(1 - t) of the shifted time are s times those of t; and the derivative of their logarithm is 1/(t(1 - t))."""
-    s = const("s", positive=True)
+    s = const("ς", positive=True)
     shifted = s * t / (1 + (s - 1) * t)
     odds = derive(lift(shifted / (1 - shifted))).to(lift(s * t / (1 - t)), by=algebra)
     logit = derive(log(lift(s * t / (1 - t)))).to(log(lift(t)) - log(lift(1 - t)) + log(lift(s)), by=algebra)

@@ -191,7 +191,7 @@ def scaled(s: Setting) -> Witness:
     fields, boxes = standard(s)
     target = s.case.target
     total = target.covariance.diagonal().sum() + target.mean.square().sum()
-    numbers = {"α": s.alpha, "σ": s.sigma, "σ_d": float((total / target.dimension).sqrt()), "b": 0.37}
+    numbers = {"α": s.alpha, "σ": s.sigma, "σ_d": float((total / target.dimension).sqrt()), "c_x": 0.37}
     return Witness(boxes, fields, numbers, kinds=kinds("n p0"), name=str(s.case))
 
 
@@ -208,7 +208,7 @@ def joint(s: Setting) -> Witness:
     """The joint density of data and noised point; their moments in closed form."""
     target = s.case.target
     square = float(target.covariance.diagonal().sum() + target.mean.square().sum())
-    numbers = {"A": s.alpha * square, "V": s.alpha**2 * square + s.sigma**2 * target.dimension, "b": 0.37}
+    numbers = {"A": s.alpha * square, "V": s.alpha**2 * square + s.sigma**2 * target.dimension, "c_x": 0.37}
     return Witness(s.boxes, {"q": s.kernel, "p0": s.clean}, numbers, kinds=kinds("q p0"), name=str(s.case))
 
 

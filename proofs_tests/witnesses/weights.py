@@ -114,7 +114,7 @@ def two_heads(clock: Schedule, numbers: dict[str, float]) -> Callable[[Setting],
 
 
 def shift(s: Setting) -> Witness:
-    return alone(s, {"s": 3.0}, {}, t=TIMES)
+    return alone(s, {"ς": 3.0}, {}, t=TIMES)
 
 
 def terminal(s: Setting) -> Witness:
