@@ -25,7 +25,7 @@ from concordant.theory.kernel.terms import (
     vector,
 )
 
-alpha, sigma, spread = (const(name, positive=True) for name in ("α", "σ", "σ_d"))
+alpha, sigma, spread = (const(name, positive=True) for name in ("α_t", "σ_t", "σ_d"))
 R = alpha**2 * spread**2 + sigma**2
 SKIP, OUT, IN = alpha * spread**2 / R, sigma * spread / sp.sqrt(R), 1 / sp.sqrt(R)
 NOTATION = {"n": "N"}

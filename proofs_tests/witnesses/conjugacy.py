@@ -191,7 +191,7 @@ def scaled(s: Setting) -> Witness:
     fields, boxes = standard(s)
     target = s.case.target
     total = target.covariance.diagonal().sum() + target.mean.square().sum()
-    numbers = {"α": s.alpha, "σ": s.sigma, "σ_d": float((total / target.dimension).sqrt()), "c_x": 0.37}
+    numbers = {"α_t": s.alpha, "σ_t": s.sigma, "σ_d": float((total / target.dimension).sqrt()), "c_x": 0.37}
     return Witness(boxes, fields, numbers, kinds=kinds("n p0"), name=str(s.case))
 
 
@@ -219,7 +219,7 @@ def normal_data(s: Setting) -> Witness:
     law = Marginal(
         Gaussian(torch.zeros(s.dimension, dtype=torch.float64), spread**2), Level(one, f64(s.sigma), one, one, one)
     )
-    numbers = {"α": s.alpha, "σ": s.sigma, "σ_d": spread}
+    numbers = {"α_t": s.alpha, "σ_t": s.sigma, "σ_d": spread}
     fields = {"p": Logged(law.log_prob)}
     return Witness(s.boxes, fields, numbers, at={"x": s.points()}, kinds=kinds("p"), name=str(s.case))
 
