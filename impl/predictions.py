@@ -113,6 +113,34 @@ class Prediction:
         return Prediction(kind, column(on_x) * x + column(on_y) * self.value)
 
 
+def amplification(source: Kind, kind: Kind, level: Level) -> Tensor:
+    """|αB' - σA'|/|αB - σA|: by how much a conversion from `source` to `kind` multiplies errors, at a noise level.
+
+    Infinite where the conversion is singular: from noise to clean data it is σ/α, from clean data to noise α/σ.
+
+    >>> from concordant.impl.schedules import schedule
+    >>> amplification("epsilon", "x0", schedule("flow-matching").at(0.75))
+    tensor(3., dtype=torch.float64)
+    """
+    have, want = combination(source, level), combination(kind, level)
+    return ((level.alpha * want.b - level.sigma * want.a) / (level.alpha * have.b - level.sigma * have.a)).abs()
+
+
+def condition_number(kind: Kind, level: Level) -> Tensor:
+    """The condition number of (x_0, ε) ↦ (x_t, y) for a prediction y of that kind, the ratio of its singular values.
+
+    With S = α² + σ² + A² + B² and Δ = αB - σA it is the larger root of κ + 1/κ = S/|Δ|.  1 for v where α² + σ² = 1.
+
+    >>> from concordant.impl.schedules import schedule
+    >>> float(condition_number("v", schedule("trigonometric").at(0.3)))
+    1.0
+    """
+    c = combination(kind, level)
+    square = level.alpha**2 + level.sigma**2 + c.a**2 + c.b**2
+    half = square / (2 * (level.alpha * c.b - level.sigma * c.a).abs())
+    return half + (half**2 - 1).clamp_min(0).sqrt()
+
+
 _SINGULAR = {
     "x0": "x0 says nothing of the noise at sigma = 0",
     "epsilon": "the noise says nothing of the data at alpha = 0",

@@ -32,9 +32,11 @@ ALTERED = {
     "ddpm-steps": ("beta / 2 * x * kernel", "beta * x * kernel"),
     "denoising-score-matching": ("p * variance / 2", "p * variance"),
     "dsm-minimiser": ("score = p.diff(x) / p", "score = -p.diff(x) / p"),
+    "edm-preconditioning": ("alpha * s**2 / R, sigma", "s**2 / R, sigma"),
     "elbo": ("exact = p1 / evidence", "exact = p1"),
     "elbo-gap-is-inference-error": ("elbo - gap", "elbo + gap"),
     "euler-local-error": ("(h - t) * rate", "h * rate"),
+    "finite-data-oracle": ("alpha.diff(t) * datum + sigma", "alpha.diff(t) * datum - sigma"),
     "flow-matching-clock": ("b.diff(tau) * x0 + a.diff(tau)", "b.diff(tau) * x0 - a.diff(tau)"),
     "flow-matching-loss": ("+ p * variance)", "- p * variance)"),
     "fokker-planck": ("- g2 / 2 * p.diff(x, 2)", "- g2 * p.diff(x, 2)"),
@@ -60,6 +62,7 @@ ALTERED = {
     "log-density-along-the-flow": ("total_of_log + v.diff(x)", "total_of_log - v.diff(x)"),
     "loss-weights": ("alpha**2 / sigma**2 * x0**2", "alpha / sigma * x0**2"),
     "marginal-and-conditional-kl": ("conditional + information", "conditional - information"),
+    "marginal-energy": ("best = sp.sqrt(1 + 3 * t) - 1", "best = sp.cbrt(1 + 7 * t) - 1"),
     "marginal-score-is-posterior-mean": ("part / p * log_kernel", "part * log_kernel"),
     "mass-conservation": ("rates = {f.diff(t): -(v * f)", "rates = {f.diff(t): -f * (v * f)"),
     "node-likelihood": ("log_normal(z, 1) - divergence", "log_normal(z, 1) + divergence"),
@@ -93,11 +96,13 @@ ALTERED = {
     "straight-coupling": ("b**2 * two) / p - v**2", "b**2 * two) / p"),
     "straight-coupling-not-optimal": ("(1 - 2 * t) ** 2", "(1 - t) ** 2"),
     "straightening-rate": ("E2 = E3 + S[2]", "E2 = E3 - S[2]"),
+    "trigonometric-flows": ("R**2 * theta.diff(t)", "R * theta.diff(t)"),
     "tweedie": ("sigma**2 * score", "sigma * score"),
     "tweedie-second-order": ("sigma**4 * bend", "sigma**2 * bend"),
     "two-time-covariance": ("ratio * s_s**2)", "s_s**2)"),
     "variation-of-constants": ("alpha / alpha.subs(t, s) * source", "alpha * source"),
     "velocity-is-not-unique": ("-psi.diff(y)", "psi.diff(y)"),
+    "weighting-by-parts": ("(mean + atom - constant)", "(mean - constant)"),
 }
 
 

@@ -200,7 +200,7 @@ def test_balanced_and_free_of_code() -> None:
         assert in_tex.count(r"\left") == in_tex.count(r"\right"), (slug, in_tex)
         assert in_plain.count("(") == in_plain.count(")"), (slug, in_plain)
         for code in ("Field(", "Num(", "Point(", "Index(", "Bind(", "Symbol", "lambda", "None", "**"):
-            assert code not in in_tex + in_plain, (slug, in_plain)
+            assert code not in in_tex.replace(r"\lambda", "") + in_plain, (slug, in_plain)
         assert "+ −" not in in_plain, (slug, in_plain)
         assert "$$" not in in_tex, (slug, in_tex)
 
