@@ -61,7 +61,9 @@ def main() -> None:
     for axes, (name, title) in zip(panels, PANELS.items(), strict=True):
         for solver_name, row in errors(name).items():
             colour, line = SHOWN[solver_name]
-            axes.plot(CALLS, [e for e, _ in row], line, marker="o", ms=3.5, color=style.COLOURS[colour], label=solver_name)
+            axes.plot(
+                CALLS, [e for e, _ in row], line, marker="o", ms=3.5, color=style.COLOURS[colour], label=solver_name
+            )
             print(f"{name:8s}{solver_name:18s}", "  ".join(f"{e:.1e} {grid}" for e, grid in row))
         axes.set(xscale="log", yscale="log", xlabel="calls of the model", title=title)
         axes.set_xticks(CALLS, [str(n) for n in CALLS])

@@ -70,7 +70,6 @@ ALTERED = {
     "one-sided-path": ("a.diff(t) / a * (x", "a.diff(t) * (x"),
     "mixture-marginals": ("wider = alpha**2 * c", "wider = alpha * c"),
     "ncsn-increments": ("s2(t).diff(t) / 2", "s2(t).diff(t)"),
-    "ode-likelihood": ("+ divergence)", "- divergence)"),
     "one-marginal-family-many-joint-laws": ("decay = f +", "decay = -f +"),
     "one-step-gaussian-kernel": ("change = -f *", "change = f *"),
     "optimal-predictions": ("epsilon + sigma * score", "epsilon - sigma * score"),
