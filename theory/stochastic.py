@@ -254,7 +254,7 @@ def linear_sde_solution() -> tuple[Theorem, Theorem, Theorem]:
             return solved.to(start, by=using(scaled, text="the moment's equation")).qed()
         return solved.to(start + over_time(source, t, s, end), by=using(scaled, text="the moment's equation")).qed()
 
-    return divided.qed(), grown("m", 1, lift(0)), grown("P", 2, lift(g(t) ** 2))
+    return divided.qed(), grown("M", 1, lift(0)), grown("P", 2, lift(g(t) ** 2))
 
 
 @derivation("two-time-covariance", notation=TRANSITION)

@@ -32,7 +32,6 @@ from concordant.proofs_tests.witnesses.common import (
     level,
     level_kernel,
     noise_points,
-    one_time,
     pointwise,
     transition,
 )
@@ -142,7 +141,7 @@ def forwards(s: Setting) -> Witness:
     """Gaussian data, and ρ with the moments of the forward process from an earlier time, read off the implementation's drift."""
     one = Setting(s.case.gaussian(), s.lam)
     clock, start = s.case.schedule, level(s, 0.6)
-    fields: dict[str, Any] = {"p": one.marginal, "f": lambda x, t: LinearSDE(clock).drift(x, one_time(t))}
+    fields: dict[str, Any] = {"p": one.marginal, "f": lambda x, t: LinearSDE(clock).drift(x, f64(t))}
     fields["ρ"] = Logged(moved(one, start))
     given = functions(one) | {"γ": any_diffusion}
     return Witness(one.boxes, fields, {}, given, at=here(one), kinds=kinds("p ρ", "f"), name=str(one.case))

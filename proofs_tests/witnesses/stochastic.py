@@ -96,7 +96,7 @@ def solved_moments(s: Setting) -> Witness:
     """P is the schedule's variance with that of a spread start, m its mean."""
     clock = s.case.schedule
     given = functions(s) | {
-        "m": lambda t: 1.3 * clock.alpha(f64(t)),
+        "M": lambda t: 1.3 * clock.alpha(f64(t)),
         "P": lambda t: clock.sigma(f64(t)) ** 2 + 0.4 * clock.alpha(f64(t)) ** 2,
     }
     constants = {"t0": level(s, 0.6), "T": s.t}
