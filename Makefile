@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt .ci/hatch_build.py $(wildcard package/*
 verify: $(READY) ## Check every claim on a covering design of targets and schedules: minutes
 	$(BIN)/concordant verify
 
-quick: $(READY) ## The same in half a minute
+quick: $(READY) ## The same in under a minute
 	$(BIN)/concordant verify --quick
 
 ledger: $(READY) ## Check everything and remake the committed ledger and the figures quoted from it
