@@ -61,7 +61,7 @@ def main() -> None:
 @click.option("--seed", default=0, show_default=True, help="Fixes every random choice.")
 @click.option("--dtype", default="float64", show_default=True, help="float64, or float32 where that makes sense.")
 @click.option(
-    "--quick", "design", flag_value="quick", help="One cell and one wrong formula an agreement: half a minute."
+    "--quick", "design", flag_value="quick", help="One cell an agreement, one wrong formula a claim: under a minute."
 )
 @click.option("--full", "design", flag_value="full", help="Every cell: half an hour.")
 @click.option(

@@ -91,20 +91,20 @@ def plan(request: Request) -> Plan:
     chosen, possible = cells(agreements, targets, schedules, request.design)
     if not chosen and not proofs:
         raise BadInput("nothing to run: the agreements of these claims apply to none of these targets and schedules")
-    # wrong formulas are tried on cells of their own, the same in every run; the quick design tries one an agreement
+    # wrong formulas are tried on cells of their own, the same in every run; the quick design tries one a claim
     trial_targets = {name: target(name) for name in BREAK_TARGETS}
     trial_schedules = {name: schedule(name) for name in BREAK_SCHEDULES}
     tasks: list[Task | ProofTask] = [*proofs, *(Task(cell) for cell in chosen)]
-    tried: set[tuple[str, str]] = set()  # what several agreements share, the quick design tries once
+    tried: set[str] = set()
     for one in agreements:
         if one.breaks:
             cell = break_cell(one, trial_targets, trial_schedules)
             count = len(one.breaks)
-            for wrong in [request.seed % count] if request.design == "quick" else range(count):
-                key = (one.breaks[wrong].name, one.breaks[wrong].description)
-                if request.design != "quick" or key not in tried:
-                    tasks.append(Task(cell, wrong))
-                tried.add(key)
+            if request.design != "quick":
+                tasks += [Task(cell, wrong) for wrong in range(count)]
+            elif one.claim not in tried:
+                tasks.append(Task(cell, request.seed % count))
+                tried.add(one.claim)
     setting = Setting({**trial_targets, **targets}, {**trial_schedules, **schedules}, request.seed, dtype)
     return Plan(tasks, setting, possible, claims, notes)
 

@@ -51,8 +51,15 @@ def semilinear(s: Setting) -> Witness:
         made: Tensor = -clock.g2(f64(t))[..., None] / 2 * score(x, t)
         return made
 
+    def factor(start: Tensor, end: Tensor) -> Tensor:
+        """exp ∫ f from `start` to `end`, by quadrature."""
+        nodes, weights = calculus.gauss(f64(0.0), f64(1.0))
+        length = (f64(end) - f64(start))[..., None]
+        made: Tensor = torch.exp((length * weights * clock.f(f64(start)[..., None] + length * nodes)).sum(-1))
+        return made
+
     at = {"t": times(s), "u": f64(level(s, -0.2)), "s": f64(s.t)}
-    return replace(flow(s), fields={"N": rest}, at=at)
+    return replace(flow(s), fields={"N": rest, "E": factor}, at=at)
 
 
 def two_trajectories(s: Setting, tight: bool = False) -> Witness:

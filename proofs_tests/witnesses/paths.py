@@ -69,9 +69,14 @@ def from_source(log_source: Callable[[Setting], Callable[[Tensor], Tensor]]) -> 
         def density(x: Tensor, z: Tensor, t: Tensor) -> Tensor:
             return path.log_prob(source, x, z, f64(t))
 
-        fields: dict[str, Any] = {"q": Logged(density), "h": Logged(carried)}
+        fields: dict[str, Any] = {
+            "q": Logged(density),
+            "h": Logged(carried),
+            "Ψ": lambda y, z, t: path.flow(y, z, f64(t)),
+            "Φ": lambda x, z, t: path.unflow(x, z, f64(t)),
+        }
         at = {"x": s.points(), "z": clean_points(s), "y": noise_points(s), "t": clock(s)}
-        return Witness(s.boxes, fields, {}, coefficients(path), at=at, kinds=kinds("q h"), name=str(s.case))
+        return Witness(s.boxes, fields, {}, coefficients(path), at=at, kinds=kinds("q h", "Ψ Φ"), name=str(s.case))
 
     return make
 
