@@ -31,7 +31,7 @@ from concordant.theory.kernel.rules import Reason, Theorem, algebra, difference,
 from concordant.theory.kernel.terms import Expr, Refused, lift
 
 #: Mutants tried of a claim when there is little time, and refuted ones that are shown.
-FEW, SHOWN = 5, 5
+FEW, SHOWN = 10, 5
 WEAKER = "it follows by the definitions; that the theorem follows from it is not shown"
 #: Multiples of a whole statement that say the same; negative ones for equations only.
 MULTIPLES = (sp.Integer(1), sp.Integer(2), sp.Rational(1, 2), sp.Integer(-1), sp.Integer(-2), sp.Rational(-1, 2))

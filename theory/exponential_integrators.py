@@ -100,17 +100,16 @@ def four_heads() -> tuple[Theorem, ...]:
     s_s, s_t = const("σ_s", positive=True), const("σ_t", positive=True)
     e, d, score = vector("e")(x), vector("d")(x), vector("c")(x)
     X = coords(x)
-    told = definition("d", (x,), ((X - lift(s_s) * e) / lift(a_s)).at(i), (i,)) & definition(
-        "c", (x,), (-e / lift(s_s)).at(i), (i,)
-    )
+    data_told = definition("d", (x,), ((X - lift(s_s) * e) / lift(a_s)).at(i), (i,))
+    score_told = data_told & definition("c", (x,), (-e / lift(s_s)).at(i), (i,))
     ratio = a_t / a_s - s_t / s_s
     step = (lift(a_t) * d + lift(s_t) * e).at(i)
     forms = (
-        lift(a_t / a_s) * X - lift(a_t * (s_s / a_s - s_t / a_t)) * e,
-        lift(s_t / s_s) * X + lift(a_s * ratio) * d,
-        lift(a_t / a_s) * X + lift(s_s**2 * ratio) * score,
+        (lift(a_t / a_s) * X - lift(a_t * (s_s / a_s - s_t / a_t)) * e, data_told),
+        (lift(s_t / s_s) * X + lift(a_s * ratio) * d, data_told),
+        (lift(a_t / a_s) * X + lift(s_s**2 * ratio) * score, score_told),
     )
-    return tuple(derive(step).to(form.at(i), by=told).qed() for form in forms)
+    return tuple(derive(step).to(form.at(i), by=told).qed() for form, told in forms)
 
 
 @derivation("ddim-family", notation={"k": "q|", "m": "q|", "n": "q|", "r": "q|", "x": "x_t", "y": "x_s"})
@@ -192,7 +191,7 @@ def euler_on_the_velocity() -> tuple[Theorem, ...]:
     """α and σ that are affine in t move by t - s times their slopes."""
     data, eps = Point("x0"), Point("ε")
     X0, E = coords(data), coords(eps)
-    first, last = const("s"), const("t₁")
+    first, last = const("s₁"), const("s₂")
     now = lift(1 - first) * X0 + lift(first) * E
     linear = derive((now + lift(last - first) * (E - X0)).at(i)).to(
         (lift(1 - last) * X0 + lift(last) * E).at(i), by=algebra

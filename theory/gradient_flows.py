@@ -12,6 +12,7 @@ from concordant.theory.calculus import HALF, fokker_planck, i, x
 from concordant.theory.derivation import derivation
 from concordant.theory.divergences import kl
 from concordant.theory.kernel.rules import (
+    Reason,
     Theorem,
     algebra,
     definition,
@@ -72,13 +73,13 @@ def first_variation() -> tuple[Theorem, ...]:
 
 
 # ------------------------------------------------------------------------------------------------ dissipation
-def dissipation(rate: Theorem, variation: Expr) -> Theorem:
+def dissipation(rate: Theorem, variation: Expr, why: Reason) -> Theorem:
     """dD/dτ = -∫ p |∇E|², from dD/dτ = ∫ E ∂_τ p and ∂_τ p = ∇·(p ∇E)."""
     slope = grad(variation, x)
     flow = given("p moves at the velocity -∇E", d_dt(P, tau), div(P * slope, x))
     return (
         derive(rate.lhs)
-        .to(integral(variation * d_dt(P, tau), x), by=using(rate, text="the first variation") & under_integral)
+        .to(integral(variation * d_dt(P, tau), x), by=why)
         .to(
             integral(variation * div(P * slope, x), x),
             by=using(flow.inside(lambda e: integral(variation * e, x)), text="p moves at the velocity -∇E"),
@@ -92,7 +93,7 @@ def energy_dissipation() -> Theorem:
     """The chain rule gives ∫ E ∂_τ p; put the continuity equation in, and integrate by parts."""
     energy, variation = scalar("F")(tau), scalar("E")(x, tau)
     rate = given("E is the first variation of F", d_dt(energy, tau), integral(variation * d_dt(P, tau), x))
-    return dissipation(rate, variation)
+    return dissipation(rate, variation, using(rate, text="the first variation"))
 
 
 def rate_of(energy: Expr, variation: Expr) -> Theorem:
@@ -105,7 +106,7 @@ def forward_kl() -> tuple[Theorem, Theorem]:
     """-∇E is ∇(q/p), which is q/p times the difference of the scores; and the divergence falls by its square."""
     variation = -Q / P
     velocity = (derive(-D(variation, x, i)).to((Q / P * grad(log(Q) - log(P), x)).at(i), by=algebra)).qed()
-    return velocity, dissipation(rate_of(kl(Q, P, x), variation), variation)
+    return velocity, dissipation(rate_of(kl(Q, P, x), variation), variation, under_integral)
 
 
 @derivation("reverse-kl-velocity", notation=TIMED)
@@ -127,7 +128,7 @@ def reverse_kl() -> tuple[Theorem, ...]:
     rate = rate_of(kl(P, Q, x), variation)
     falls = (
         derive(rate.lhs)
-        .to(integral(variation * d_dt(P, tau), x), by=using(rate, text="the first variation") & under_integral)
+        .to(integral(variation * d_dt(P, tau), x), by=under_integral)
         .to(
             -integral(variation * div(P * -slope, x), x),
             by=using(carried.inside(lambda e: integral(variation * e, x)), text="Langevin dynamics, as above"),

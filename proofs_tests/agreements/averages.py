@@ -17,7 +17,7 @@ from concordant.impl.sde import LinearSDE
 from concordant.impl.targets import GaussianMixture
 from concordant.proofs_tests import quadrature
 from concordant.proofs_tests.agreement import T1, T2, T4, Break, Compare, Order, agreement, scaled
-from concordant.proofs_tests.bridge.fields import log_normal, wave
+from concordant.proofs_tests.arbitrary import log_normal, wave
 from concordant.proofs_tests.case import Case, few_components, few_on_a_line, spread
 from concordant.proofs_tests.quadrature import mean, panels
 from concordant.proofs_tests.reference import Reference

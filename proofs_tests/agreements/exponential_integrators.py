@@ -198,7 +198,6 @@ def lam_as_a_clock(case: Case) -> Iterator[Compare | AtMost]:
     T1,
     because="the same arithmetic in another order",
     bound=1e-9,
-    float32=True,
     applies=lambda case: case.schedule.name in ("flow-matching", "edm"),
     breaks=[
         Break("DDIM with a tenth of its noise", DDIM, "spread", lambda f: lambda self, s, t: 0.1 * t.sigma),

@@ -15,7 +15,7 @@ from concordant.impl.sde import LinearSDE
 from concordant.impl.steps import Stepped
 from concordant.impl.variational import DDPM
 from concordant.proofs_tests.agreement import T1, T2, T4, Break, Compare, Order, agreement, scaled
-from concordant.proofs_tests.bridge.fields import log_normal
+from concordant.proofs_tests.arbitrary import log_normal
 from concordant.proofs_tests.case import Case, few_on_a_line
 from concordant.proofs_tests.quadrature import time_panels
 

@@ -18,7 +18,7 @@ from concordant.impl.targets import Gaussian, Reverse
 from concordant.impl.variational import DDPM
 from concordant.proofs_tests.affine import affines, noised, push_all
 from concordant.proofs_tests.agreement import T1, T4, Break, Compare, Order, agreement, scaled
-from concordant.proofs_tests.bridge.fields import log_normal
+from concordant.proofs_tests.arbitrary import log_normal
 from concordant.proofs_tests.case import Case, few_components, spread
 
 DRIFT_BREAKS = [

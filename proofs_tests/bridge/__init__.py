@@ -5,18 +5,10 @@ fields      exact fields, and arbitrary ones       check      whether its hypoth
 holds       a statement as an agreement            classify   what becomes of its mutants
 """
 
+from concordant.proofs_tests.arbitrary import wave
 from concordant.proofs_tests.bridge.check import problems, unchecked, untame
 from concordant.proofs_tests.bridge.classify import Verdict, counts, verdicts
-from concordant.proofs_tests.bridge.fields import (
-    Box,
-    Setting,
-    bump,
-    conditional,
-    cube,
-    gaussian_chain,
-    trajectory,
-    wave,
-)
+from concordant.proofs_tests.bridge.fields import Box, Setting, bump, conditional, cube, gaussian_chain, trajectory
 from concordant.proofs_tests.bridge.holds import statement_holds
 from concordant.proofs_tests.bridge.values import Logged, Unevaluable
 from concordant.proofs_tests.bridge.witness import Said, Statement, Witness

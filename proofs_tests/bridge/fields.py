@@ -8,7 +8,6 @@ a statement evaluated with them is compared with the implementation.  The rest i
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +20,7 @@ from concordant.impl import calculus
 from concordant.impl.batch import f64
 from concordant.impl.schedules import Level
 from concordant.impl.targets import GaussianMixture, Marginal
+from concordant.proofs_tests.arbitrary import log_normal, random_numbers, wave
 from concordant.proofs_tests.bridge.nodes import Nodes, axes, trapezoid
 from concordant.proofs_tests.bridge.values import Callback, Logged, Unevaluable
 from concordant.proofs_tests.case import Case
@@ -181,12 +181,6 @@ class Setting:
         return self.case.sample(self.t, n).double()
 
 
-def log_normal(x: Tensor, mean: Tensor, deviation: Tensor | float) -> Tensor:
-    """log N(x; mean, deviation² I)."""
-    deviation = f64(deviation)
-    return -((x - mean) ** 2).sum(-1) / (2 * deviation**2) - x.shape[-1] * (deviation.log() + math.log(2 * math.pi) / 2)
-
-
 class _Moved(torch.autograd.Function):
     """The solution of a differential equation at given times: its derivative is the field."""
 
@@ -232,36 +226,10 @@ def trajectory(field: Callback, start: Tensor, origin: float) -> Callback:
 
 
 # ------------------------------------------------------------------------------------------------ arbitrary fields
-def _random(seed: str, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(zlib.crc32(seed.encode())), dtype=torch.float64)
-
-
-def wave(seed: str, dimension: int, rank: int = 1, points: int = 1, scale: float = 1.0) -> Callback:
-    """A smooth field of polynomial growth, arbitrary: its first `points` arguments are points, others times or steps.
-
-    Rank 0 is a scalar, 1 a vector, 2 a matrix.  It varies over lengths of about `scale`.
-
-    >>> wave("s", 2)(torch.zeros(5, 2, dtype=torch.float64)).shape
-    torch.Size([5, 2])
-    """
-    n, length = dimension**rank, scale * math.sqrt(dimension)
-    linear = [_random(f"{seed}/A{j}", dimension, n) / (1.5 * length) for j in range(points)]
-    inside = [_random(f"{seed}/w{j}", dimension, n) / length for j in range(points)]
-    shift, size, rate = (_random(f"{seed}/{c}", n) for c in "bcr")
-
-    def field(*args: Any) -> Tensor:
-        xs, scalars = args[:points], [f64(a)[..., None] for a in args[points:]]
-        phase = sum((x @ w for x, w in zip(xs, inside, strict=True)), sum((0.7 * rate * c for c in scalars), shift))
-        out = sum((x @ a for x, a in zip(xs, linear, strict=True)), shift / 2) + size * torch.sin(phase)
-        return out.reshape(*out.shape[:-1], *[dimension] * rank)
-
-    return field
-
-
 def bump(seed: str, dimension: int, scale: float = 1.0) -> Callback:
     """A test function of a point: smooth, and nothing outside the box as far as numbers can say."""
     f = wave(seed, dimension, rank=0, scale=scale)
-    centre = scale * _random(f"{seed}/centre", dimension) / 3
+    centre = scale * random_numbers(f"{seed}/centre", dimension) / 3
     return lambda x: (1 + f(x)) * torch.exp(-((x - centre) ** 2).sum(-1) / (2 * scale**2))
 
 

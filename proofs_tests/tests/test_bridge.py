@@ -13,10 +13,11 @@ from concordant.impl.batch import f64
 from concordant.impl.schedules import schedule
 from concordant.impl.targets import target
 from concordant.proofs_tests import agreement
+from concordant.proofs_tests.arbitrary import wave
 from concordant.proofs_tests.bridge import check, evaluate
 from concordant.proofs_tests.bridge import law as bridge_law
 from concordant.proofs_tests.bridge.classify import counts, verdicts
-from concordant.proofs_tests.bridge.fields import Setting, cube, wave
+from concordant.proofs_tests.bridge.fields import Setting, cube
 from concordant.proofs_tests.bridge.holds import HypothesisFails, compare, statement_holds
 from concordant.proofs_tests.bridge.tame import why_not
 from concordant.proofs_tests.bridge.values import Unevaluable
@@ -197,9 +198,9 @@ def test_many_passes_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_integrals_over_time() -> None:
     """∫ ∂_t p(x, t) dt = p(x, b) - p(x, a), the bounds being scalars."""
     st = setting(1)
-    a, b = const("a"), const("b")
+    a, b = const("a"), const("b₉")
     lhs = over_time(D(p(x, t), t), t, a, b)
-    w = Witness(st.boxes, {"p": st.marginal}, {"a": 0.3, "b": 0.6}, at={"x": st.points()})
+    w = Witness(st.boxes, {"p": st.marginal}, {"a": 0.3, "b₉": 0.6}, at={"x": st.points()})
     assert compare(Said(lhs, "=", p(x, b) - p(x, a)), w).outcome().discrepancy < 1e-12
 
 

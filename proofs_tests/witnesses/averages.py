@@ -10,7 +10,8 @@ from torch import Tensor
 
 from concordant.impl.batch import f64
 from concordant.impl.targets import Gaussian, GaussianMixture
-from concordant.proofs_tests.bridge.fields import Setting, cube, log_normal, trajectory, wave
+from concordant.proofs_tests.arbitrary import log_normal, wave
+from concordant.proofs_tests.bridge.fields import Setting, cube, trajectory
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import Factory, kinds, mean, noise_points, pointwise, times

@@ -21,7 +21,8 @@ from concordant.impl.predictions import Predictor, predictor
 from concordant.impl.schedules import schedule
 from concordant.impl.sde import LinearSDE
 from concordant.impl.targets import GaussianMixture
-from concordant.proofs_tests.bridge.fields import Box, Setting, log_normal
+from concordant.proofs_tests.arbitrary import log_normal
+from concordant.proofs_tests.bridge.fields import Box, Setting
 from concordant.proofs_tests.bridge.tame import Kind
 from concordant.proofs_tests.bridge.values import Callback, Logged
 from concordant.proofs_tests.bridge.witness import Witness

@@ -9,7 +9,8 @@ from torch import Tensor
 from concordant.impl.batch import f64
 from concordant.impl.schedules import VariancePreserving
 from concordant.impl.solvers import DDIM, Grid
-from concordant.proofs_tests.bridge.fields import Setting, log_normal, trajectory
+from concordant.proofs_tests.arbitrary import log_normal
+from concordant.proofs_tests.bridge.fields import Setting, trajectory
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import (
@@ -95,7 +96,7 @@ def on_the_clock(s: Setting) -> Witness:
 def pairs(s: Setting) -> Witness:
     """Data, noise, and two times."""
     at = {"x0": clean_points(s), "ε": noise_points(s)}
-    return Witness(s.boxes, {}, {"s": 0.6, "t₁": 0.35}, at=at, name=str(s.case))
+    return Witness(s.boxes, {}, {"s₁": 0.6, "s₂": 0.35}, at=at, name=str(s.case))
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {

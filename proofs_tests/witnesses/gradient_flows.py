@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from concordant.impl.batch import f64
-from concordant.proofs_tests.bridge.fields import Setting, cube, log_normal, wave
+from concordant.proofs_tests.arbitrary import log_normal, wave
+from concordant.proofs_tests.bridge.fields import Setting, cube
 from concordant.proofs_tests.bridge.nodes import trapezoid
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness

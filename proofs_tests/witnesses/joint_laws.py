@@ -12,7 +12,8 @@ from concordant.impl import reverse_family
 from concordant.impl.batch import f64
 from concordant.impl.sde import LinearSDE
 from concordant.impl.targets import Gaussian, GaussianMixture
-from concordant.proofs_tests.bridge.fields import Setting, box_around, log_normal, trajectory
+from concordant.proofs_tests.arbitrary import log_normal
+from concordant.proofs_tests.bridge.fields import Setting, box_around, trajectory
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.calculus import evolution

@@ -11,7 +11,8 @@ from concordant.impl.batch import f64
 from concordant.impl.schedules import Schedule, VarianceExploding, VariancePreserving
 from concordant.impl.sde import LinearSDE
 from concordant.impl.targets import Gaussian
-from concordant.proofs_tests.bridge.fields import Setting, cube, log_normal
+from concordant.proofs_tests.arbitrary import log_normal
+from concordant.proofs_tests.bridge.fields import Setting, cube
 from concordant.proofs_tests.bridge.values import Callback, Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import (

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from concordant.impl import calculus
 from concordant.impl.batch import f64
-from concordant.proofs_tests.bridge.fields import Setting, cube, trajectory, wave
+from concordant.proofs_tests.arbitrary import wave
+from concordant.proofs_tests.bridge.fields import Setting, cube, trajectory
 from concordant.proofs_tests.bridge.values import Callback
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.case import Case

@@ -14,7 +14,8 @@ from concordant.impl import calculus
 from concordant.impl.batch import f64
 from concordant.impl.rectified import GaussianCoupling, IndependentCoupling, bent, interpolate
 from concordant.impl.targets import Gaussian, GaussianMixture
-from concordant.proofs_tests.bridge.fields import Box, Setting, box_around, cube, log_normal, trajectory
+from concordant.proofs_tests.arbitrary import log_normal
+from concordant.proofs_tests.bridge.fields import Box, Setting, box_around, cube, trajectory
 from concordant.proofs_tests.bridge.values import Callback, Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import Factory, joined, kinds, noise_points, one_time, pointwise

@@ -13,7 +13,8 @@ from concordant.impl import calculus
 from concordant.impl.batch import f64
 from concordant.impl.flow import FlowMatching
 from concordant.impl.sde import LinearSDE
-from concordant.proofs_tests.bridge.fields import Setting, cube, log_normal, trajectory
+from concordant.proofs_tests.arbitrary import log_normal
+from concordant.proofs_tests.bridge.fields import Setting, cube, trajectory
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.calculus import evolution

@@ -10,7 +10,8 @@ from concordant.impl.batch import f64
 from concordant.impl.predictions import Kind, Prediction
 from concordant.impl.schedules import Level, VariancePreserving
 from concordant.impl.targets import Marginal
-from concordant.proofs_tests.bridge.fields import Setting, log_normal
+from concordant.proofs_tests.arbitrary import log_normal
+from concordant.proofs_tests.bridge.fields import Setting
 from concordant.proofs_tests.bridge.values import Callback, Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import (

@@ -13,7 +13,8 @@ from torch import Tensor
 from concordant.impl.batch import f64
 from concordant.impl.schedules import VariancePreserving
 from concordant.impl.variational import DDPM
-from concordant.proofs_tests.bridge.fields import Box, Setting, cube, log_normal, wave
+from concordant.proofs_tests.arbitrary import log_normal, wave
+from concordant.proofs_tests.bridge.fields import Box, Setting, cube
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.case import Case
