@@ -215,7 +215,7 @@ def square_of_brownian_motion() -> Theorem:
 def ito_product_rule() -> Theorem:
     """Multiply out; the product of the two differentials is D b c dt by Itô's table."""
     dx, dy = vector("dx")(x, t), vector("dy")(y, t)
-    b, c = function("b"), function("c")
+    b, c = function("b"), function("ĉ")
     here, there = vector("f")(x, t), vector("e")(y, t)
     processes = differential(here, b(t), x, t, "dx") & differential(there, c(t), y, t, "dy")
     drift = dot(here, coords(y)) + dot(coords(x), there) + lift(DIM * b(t) * c(t))

@@ -83,7 +83,7 @@ def two_processes(s: Setting) -> Witness:
     w = ito(s)
     x = w.at["x"]
     fields = {**w.fields, "f": s.arbitrary("f"), "e": s.arbitrary("e")}
-    given: dict[str, Callback] = {"b": any_diffusion, "c": lambda t: 0.5 + 0.3 * torch.cos(f64(t))}
+    given: dict[str, Callback] = {"b": any_diffusion, "ĉ": lambda t: 0.5 + 0.3 * torch.cos(f64(t))}
     return replace(w, fields=fields, functions=given, at={**w.at, "y": x.flip(-1) * 0.7 + 0.4})
 
 
