@@ -6,7 +6,7 @@
 3
 >>> solver("dpm-solver-4")
 Traceback (most recent call last):
-concordant.errors.BadInput: unknown solver 'dpm-solver-4': did you mean 'dpm-solver-3'?
+concordant.errors.BadInput: unknown solver 'dpm-solver-4': did you mean 'dpm-solver-3' or 'dpm-solver-2' or 'dpm-solver-1'?
 """
 
 from concordant.errors import unknown

@@ -95,7 +95,7 @@ def step_grid(name: str, schedule: Schedule, steps: int, last: float, first: flo
 
     >>> from concordant.impl.schedules import schedule
     >>> step_grid("karras", schedule("edm"), 3, 0.002, 80.0)
-    tensor([8.0000e+01, 9.7232e+00, 4.6999e-01, 2.0000e-03], dtype=torch.float64)
+    tensor([8.0000e+01, 9.7232e+00, 4.6998e-01, 2.0000e-03], dtype=torch.float64)
     """
     if name not in GRIDS:
         raise unknown("step grid", name, GRIDS)

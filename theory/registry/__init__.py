@@ -102,7 +102,7 @@ def claim(name: str) -> Claim:
     'common-marginals'
     >>> claim("comon-marginals")
     Traceback (most recent call last):
-    concordant.errors.BadInput: unknown claim 'comon-marginals': did you mean 'common-marginals'?
+    concordant.errors.BadInput: unknown claim 'comon-marginals': did you mean 'common-marginals' or 'mixture-marginals' or 'paths-and-marginals'?
     """
     known = claims()
     if name in known:
