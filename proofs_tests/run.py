@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 
 import torch
 
@@ -119,6 +120,16 @@ def run_one(task: Task, setting: Setting) -> Result:
     return Result(task, limit, outcome.discrepancy, outcome.left, outcome.right, outcome.at, seconds)
 
 
+def _context() -> BaseContext:
+    """Workers that are forked from one process that has imported all, where there are such; never from this one, whose threads
+    they would lose."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__, "concordant.proofs_tests.prove"])
+    return context
+
+
 def run(tasks: Sequence[Task | ProofTask], setting: Setting, workers: int) -> Iterator[Result | Proof]:
     """Results as they come.  Closing the iterator, or an interruption, stops the workers at once."""
     if workers <= 1:
@@ -132,7 +143,7 @@ def run(tasks: Sequence[Task | ProofTask], setting: Setting, workers: int) -> It
         return
     for name, value in ALLOCATOR.items():
         os.environ.setdefault(name, value)
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (setting,))
+    pool = ProcessPoolExecutor(workers, _context(), _start, (setting,))
     try:
         for future in as_completed([pool.submit(_in_worker, task) for task in tasks]):
             yield future.result()

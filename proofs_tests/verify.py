@@ -102,9 +102,12 @@ def plan(request: Request) -> Plan:
             count = len(one.breaks)
             if request.design != "quick":
                 tasks += [Task(cell, wrong) for wrong in range(count)]
-            elif one.claim not in tried:
-                tasks.append(Task(cell, request.seed % count))
-                tried.add(one.claim)
+                continue
+            wrong = request.seed % count
+            names = {one.claim, f"{one.breaks[wrong].name}: {one.breaks[wrong].description}"}
+            if tried.isdisjoint(names):  # what several agreements share is tried once
+                tasks.append(Task(cell, wrong))
+                tried |= names
     setting = Setting({**trial_targets, **targets}, {**trial_schedules, **schedules}, request.seed, dtype)
     return Plan(tasks, setting, possible, claims, notes)
 

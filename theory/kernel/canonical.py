@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from itertools import permutations, product
 from typing import Any
 
@@ -11,7 +12,7 @@ import sympy as sp
 
 from concordant.theory.kernel.prenex import Factor, Term, mentions, put, put_term
 from concordant.theory.kernel.scalars import Unsupported
-from concordant.theory.kernel.terms import DELTA, DIM, Refused, _Fresh
+from concordant.theory.kernel.terms import DELTA, DIM, Along, At, Refused, _Fresh
 from concordant.theory.kernel.zero import is_zero
 
 
@@ -49,8 +50,8 @@ def contract_deltas(t: Term) -> Term:
 def canonical(t: Term) -> tuple[str, Term]:
     """The term with its bound variables numbered in the least way; its key says all but the coefficient.
 
-    Variables are first told apart by where they occur (colours, refined three times); only those that this leaves alike are
-    tried in every order.
+    Variables are first told apart by where they occur (colours, refined up to three times); only those that this leaves alike
+    are tried in every order.
     """
     bound = [b.var for b in t.binders]
     colour = {b.var: f"{b.kind}" for b in t.binders}
@@ -60,14 +61,16 @@ def canonical(t: Term) -> tuple[str, Term]:
         for v in bound:
             others = {w: _coloured(w, colour[w]) for w in bound if w != v}
             here = [
-                f"{n}{put(f, {v: marks[v], **others})!r}"
+                f"{n}{text(put(f, {v: marks[v], **others}))}"
                 for f, n in t.factors
                 if mentions((f.args, f.comps, f.derivs), v)
             ]
-            limits = [repr(put(b[2:], others)) for b in t.binders if b.var == v]
+            limits = [text(put(b[2:], others)) for b in t.binders if b.var == v]
             seen[v] = f"{colour[v]}|{sorted(here)}|{limits}"
         order = sorted(set(seen.values()))
         colour = {v: f"{colour[v].split('.')[0]}.{order.index(seen[v])}" for v in bound}
+        if len(order) == len(bound):
+            break
     groups: dict[str, list[Any]] = {}
     for v in bound:
         groups.setdefault(colour[v], []).append(v)
@@ -76,11 +79,30 @@ def canonical(t: Term) -> tuple[str, Term]:
     for arrangement in product(*(permutations(groups[name]) for name in names)):
         flat = [v for group in arrangement for v in group]
         m = {v: _coloured(v, f"{n}") for n, v in enumerate(flat)}
-        key = repr((sorted(repr(put(b, m)) for b in t.binders), sorted((repr(put(f, m)), n) for f, n in t.factors)))
+        key = repr((sorted(text(put(b, m)) for b in t.binders), sorted((text(put(f, m)), n) for f, n in t.factors)))
         if best is None or key < best[0]:
             best = (key, m)
     assert best is not None
     return best[0], put_term(t, best[1])
+
+
+def text(o: Any) -> str:
+    """o written out: what differs is written differently."""
+    match o:
+        case sp.Basic():
+            return _scalar_text(o)
+        case tuple():
+            return f"({','.join(map(text, o))})"
+        case At(path, k):
+            return f"{path}[{_scalar_text(k)}]"
+        case Along(curve, t):
+            return f"{curve!r}({_scalar_text(t)})"
+    return repr(o)
+
+
+@lru_cache(maxsize=1 << 16)
+def _scalar_text(c: sp.Basic) -> str:
+    return str(c)  # sympy takes its time
 
 
 def _coloured(v: Any, label: str) -> Any:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -383,6 +384,8 @@ def multiply(a: Iterable[Term], b: list[Term]) -> list[Term]:
 
 def put(o: Any, m: dict[Any, Any]) -> Any:
     """Variables replaced everywhere inside o."""
+    if isinstance(o, tuple) and variables(o).isdisjoint(m):
+        return o
     match o:
         case Factor(name, args, comps, derivs):
             return Factor(name, put(args, m), put(comps, m), tuple(sorted(put(derivs, m), key=repr)))
@@ -404,16 +407,22 @@ def put_term(t: Term, m: dict[Any, Any]) -> Term:
 
 def mentions(o: Any, v: Any) -> bool:
     """Whether the variable v occurs in o."""
+    return v in variables(o)
+
+
+@lru_cache(maxsize=1 << 16)
+def variables(o: Any) -> frozenset[Any]:
+    """The variables that occur in o, among other things that are none."""
     match o:
         case At(path, k):
-            return bool(path == v) or v in k.free_symbols
+            return frozenset(k.free_symbols) | {path}
         case Along(_, t):
-            return v in t.free_symbols
+            return frozenset(t.free_symbols)
         case sp.Basic():
-            return v in o.free_symbols
+            return frozenset(o.free_symbols)
         case tuple():
-            return any(mentions(a, v) for a in o)
-    return bool(o == v)
+            return frozenset().union(*map(variables, o))
+    return frozenset((o,))
 
 
 def ordered(definitions: Sequence[Definition]) -> list[Definition]:
