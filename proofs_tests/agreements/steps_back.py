@@ -108,7 +108,10 @@ def reverse_kernel_and_step(case: Case) -> Iterator[Order]:
     breaks=[
         Break("a mean 1 % off", Reverse, "mean", lambda f: scaled(f, 1.01)),
         Break(
-            "the variance of the step", Reverse, "covariance", lambda f: lambda self: f(self) * 0 + self.tau2.squeeze()
+            "the variance of the step",
+            Reverse,
+            "covariance",
+            lambda f: lambda self: self.tau2 * torch.eye(self.dimension).to(self.tau2),
         ),
     ],
 )
