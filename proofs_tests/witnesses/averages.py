@@ -11,10 +11,10 @@ from torch import Tensor
 from concordant.impl.batch import f64
 from concordant.impl.targets import Gaussian, GaussianMixture
 from concordant.proofs_tests.arbitrary import log_normal, wave
-from concordant.proofs_tests.bridge.fields import Setting, cube, trajectory
+from concordant.proofs_tests.bridge.fields import Box, Setting, cube, trajectory
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
-from concordant.proofs_tests.witnesses.common import Factory, about, kinds, mean, noise_points, pointwise, times
+from concordant.proofs_tests.witnesses.common import Factory, kinds, mean, noise_points, pointwise, times
 
 
 # ------------------------------------------------------------------------------------------------ mixtures
@@ -81,7 +81,7 @@ def moved(s: Setting) -> Witness:
     }
     at = {"x": centre + c * noise_points(s)}
     numbers = {"c": c, "h": 0.3, "ϑ": -0.6, "ς": 0.8}
-    box = {"": about(centre[None], c, 7.5)}
+    box = {"": Box(tuple((centre - 7.5 * c).tolist()), tuple((centre + 7.5 * c).tolist()), 0.5 * c)}
     return Witness(box, fields, numbers, at=at, kinds=kinds("q", "v m a e"), name="a Gaussian")
 
 
