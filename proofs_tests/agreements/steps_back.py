@@ -282,10 +282,13 @@ def half_flow_half_langevin(case: Case) -> Iterator[Compare]:
         spread_ = (size * ours.abs() + theirs**2).amax(-1, keepdim=True)
         yield Compare(theirs**2, 2 * ours**2, spread_, at=f"t = {t:.4g}, variances")
 
+        def slope(y: Tensor, u: Tensor, law: Marginal = law) -> Tensor:
+            return law.score(y)
+
         def pull(y: Tensor, u: Tensor, law: Marginal = law, half: Tensor = g2 / 2) -> Tensor:
             return score.langevin_step(y, law.score(y), half, torch.zeros_like(y)) - y
 
         noise = score.langevin_step(0 * x, 0 * x, g2 / 2, torch.ones_like(x))[0, 0]
-        rate = calculus.fokker_planck(pull, lambda y, u, law=law: law.score(y), noise**2, x, at)
+        rate = calculus.fokker_planck(pull, slope, noise**2, x, at)
         terms = g2 * (law.divergence(x).abs() + s.square().sum(-1)) + g2 / case.level(t)[1] ** 2
         yield Compare(rate, torch.zeros_like(rate), terms, at=f"t = {t:.4g}, stationary")
