@@ -12,10 +12,14 @@ import math
 from torch import Tensor
 
 from concordant.errors import BadInput
+from concordant.impl import checks
 
 
 class Stepped:
-    """p̃ for points (N, D), weights (N,), the drift at the points (N, D), g² and h > 0 (of shape ()).  Gradients flow through h.
+    """p̃ for points (N, D), weights (N,), the drift at the points (N, D), g² > 0 and h > 0 (of shape ()).  Gradients flow through h.
+
+    The weights are taken as they are, whatever their sum: those of a quadrature rule will do.  Raises `BadInput` for other shapes,
+    a negative weight, and g² or h that is not positive.
 
     >>> import torch
     >>> one = Stepped(torch.zeros(1, 2), torch.ones(1), torch.ones(1, 2), torch.tensor(2.0), torch.tensor(0.5))
@@ -26,12 +30,16 @@ class Stepped:
     def __init__(self, points: Tensor, weights: Tensor, drift: Tensor, g2: Tensor, h: Tensor) -> None:
         if points.ndim != 2 or weights.shape != points.shape[:1] or drift.shape != points.shape:
             raise BadInput("points and drift must have shape (N, D), and weights (N,)")
-        if not bool(h > 0):
-            raise BadInput(f"h must be positive: it is {float(h):g}")
+        if not bool((weights >= 0).all()):
+            raise BadInput(f"weights must not be negative: the smallest is {float(weights.min()):g}")
+        for name, value in {"g2": g2, "h": h}.items():
+            if not bool(value > 0):
+                raise BadInput(f"{name} must be positive: it is {float(value):g}")
         self.centres, self.log_weights, self.slopes, self.variance = points + h * drift, weights.log(), drift, h * g2
 
     def _terms(self, x: Tensor) -> Tensor:
         """log [w_n N(x; …)], of shape (..., N)."""
+        checks.points(x, self.centres.shape[-1])
         square = x.square().sum(-1, keepdim=True) - 2 * x @ self.centres.mT + self.centres.square().sum(-1)
         constant = x.shape[-1] / 2 * (2 * math.pi * self.variance).log()
         return self.log_weights - square / (2 * self.variance) - constant

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from concordant.impl import calculus, losses, probes
-from concordant.impl.batch import f64, norm
+from concordant.impl.batch import f64, norm, normal_like
 from concordant.impl.predictions import Kind, predictor
 from concordant.impl.schedules import Schedule
 from concordant.impl.sde import LinearSDE
@@ -19,7 +19,7 @@ from concordant.proofs_tests import quadrature
 from concordant.proofs_tests.agreement import T1, T2, T4, Break, Compare, Order, agreement, scaled
 from concordant.proofs_tests.arbitrary import log_normal, wave
 from concordant.proofs_tests.case import Case, few_components, few_on_a_line, spread
-from concordant.proofs_tests.quadrature import mean, panels
+from concordant.proofs_tests.quadrature import mean
 from concordant.proofs_tests.reference import Reference
 
 
@@ -28,7 +28,6 @@ from concordant.proofs_tests.reference import Reference
     "forward-sde",
     T1,
     because="closed forms against automatic differentiation in time",
-    bound=1e-9,
     breaks=[
         Break("f = α'", Schedule, "f", lambda f: lambda self, t: self.d_alpha(t)),
         Break("g² without its second term", Schedule, "g2", lambda f: lambda self, t: self.d_sigma2(t)),
@@ -45,7 +44,7 @@ def coefficients_of_the_transition(case: Case) -> Iterator[Compare]:
     x + f x h + g √h z."""
     process = LinearSDE(case.schedule)
     x = case.sample(case.time(0.5), 3)
-    z = torch.randn(x.shape, generator=case.random("z"), dtype=torch.float64)
+    z = normal_like(x, case.random("z"))
     for t in case.times():
         at = f64(t)
 
@@ -70,7 +69,6 @@ KINDS: tuple[Kind, ...] = ("epsilon", "x0", "score", "v", "velocity")
     "learned-processes",
     T1,
     because="closed forms on both sides",
-    bound=1e-9,
     breaks=[
         Break(
             "g² for ½ g² in the flow",
@@ -115,7 +113,6 @@ def network_in_the_place_of_the_score(case: Case) -> Iterator[Compare]:
     T1,
     because="closed forms against automatic differentiation",
     float32=False,
-    bound=1e-9,
     breaks=[
         Break(
             "the weight forgotten",
@@ -184,15 +181,8 @@ def marginal_by_quadrature(case: Case) -> Iterator[Compare]:
         deviations = target.spectrum[:, 0].sqrt()
         total = torch.zeros(len(x), dtype=torch.float64)
         for w, m, c in zip(target.weights, target.means[:, 0], deviations, strict=True):
-            nodes, weights = panels(
-                torch.linspace(
-                    float(m - 9 * c),
-                    float(m + 9 * c),
-                    37 + 6 * math.ceil(float(alpha * c / sigma)),
-                    dtype=torch.float64,
-                ),
-                8,
-            )
+            kernels = torch.full_like(x[:, 0], sigma / alpha)
+            nodes, weights = quadrature.line(torch.cat([m[None], x[:, 0] / alpha]), torch.cat([c[None], kernels]))
             clean = log_normal(nodes[:, None], m, c)
             kernel = log_normal(x[:, None], alpha * nodes[:, None], sigma)
             total = total + w * ((clean + kernel).exp() @ weights)
@@ -204,7 +194,6 @@ def marginal_by_quadrature(case: Case) -> Iterator[Compare]:
     "mixture-marginals",
     T1,
     because="closed forms on both sides, one by torch.distributions",
-    bound=1e-9,
     applies=few_components,
     breaks=MIXTURE_BREAKS,
 )
@@ -213,8 +202,7 @@ def marginal_written_out(case: Case) -> Iterator[Compare]:
     for t in case.times():
         x = case.sample(t, 4)
         want = Reference(case.target, *case.level(t)).log_prob(x)
-        size = want.abs() + x.shape[-1] + x.square().sum(-1) / case.level(t)[1] * 1e-4
-        yield Compare(case.at(t).log_prob(x), want, size, at=f"t = {t:.4g}")
+        yield Compare(case.at(t).log_prob(x), want, want.abs() + x.shape[-1], at=f"t = {t:.4g}")
 
 
 # -------------------------------------------------------------------- closure
@@ -238,24 +226,21 @@ def moments_after_a_step(case: Case) -> Iterator[Order]:
     probability flow the mean and the variance of the marginal after h, up to O(h²)."""
     line = case.line().gaussian()
     t, process = line.time(0.5), LinearSDE(line.schedule)
-    weights, x = _normal_points(line, t)
-    c2 = mean(weights, (x - mean(weights, x)).square())
+    weights, z = quadrature.normals(f64([[1.0]]), 40)
+    alpha, sigma = line.level(t)
+    c2 = alpha**2 * line.target.covariance[0, 0] + sigma**2
+    x = alpha * line.target.mean + c2.sqrt() * z
     c = float(c2.sqrt())
     field = wave("closure", 1, scale=2 * c)
     at, model = f64(t), line.target.predictor(line.schedule, "score")
-    bend = mean(weights, _second(lambda y: field(y), x))
+    bend = mean(weights, _second(field, x))
     counts = [16, 32, 64, 128]
     third, means, variances = [], [], []
     unit = abs(float(line.schedule.d_lam(t)))
     for n in counts:
         grid = f64([0.0, c / n])
-        third.append(
-            float(
-                (
-                    _central(weights, calculus.euler(lambda y, u: field(y), x, grid), 3) - 3 * grid[1] * c2**2 * bend
-                ).abs()
-            )
-        )
+        bent = _central(weights, calculus.euler(lambda y, u: field(y), x, grid), 3)
+        third.append(float((bent - 3 * grid[1] * c2**2 * bend).abs()))
         h = 1 / (unit * n)
         moved = calculus.euler(lambda y, u: process.ode_drift(model, y, at + u), x, f64([0.0, h]))
         after = line.level(t + h)
@@ -268,23 +253,14 @@ def moments_after_a_step(case: Case) -> Iterator[Order]:
         yield Order(counts, means, 2.0, at="mean of the flow's step")
 
 
-def _normal_points(line: Case, t: float) -> tuple[Tensor, Tensor]:
-    """Nodes and weights for a Gaussian on a line, good for functions that are no polynomials."""
-    node, lebesgue = panels(torch.linspace(-9, 9, 37, dtype=torch.float64), 8)
-    alpha, sigma = line.level(t)
-    deviation = (alpha**2 * line.target.covariance[0, 0] + sigma**2).sqrt()
-    density = torch.exp(-(node**2) / 2) / math.sqrt(2 * math.pi)
-    return lebesgue * density, alpha * line.target.mean + deviation * node[:, None]
-
-
 def _central(weights: Tensor, x: Tensor, power: int) -> Tensor:
     return mean(weights, (x - mean(weights, x)) ** power)[0]
 
 
-def _second(field: object, x: Tensor) -> Tensor:
+def _second(field: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """v'' at each point."""
     y = x.detach().requires_grad_()
-    (first,) = torch.autograd.grad(field(y).sum(), y, create_graph=True)  # type: ignore[operator]
+    (first,) = torch.autograd.grad(field(y).sum(), y, create_graph=True)
     return torch.autograd.grad(first.sum(), y)[0]
 
 
@@ -293,7 +269,6 @@ def _second(field: object, x: Tensor) -> Tensor:
     "hutchinson",
     T1,
     because="all signs, or a product rule that is exact for polynomials of degree five",
-    bound=1e-9,
     applies=few_components,
     breaks=[
         Break(
@@ -319,7 +294,7 @@ def _second(field: object, x: Tensor) -> Tensor:
 )
 def mean_and_variance_of_a_probe(case: Case) -> Iterator[Compare]:
     """Over all signs, and over normal probes by a product rule, the mean of the code's estimate for a swirled velocity is its
-    divergence, and its variance the formula's; in up to five dimensions, and the mean for signs in any."""
+    divergence, and its variance the formula's, in two to five dimensions; the mean for signs in any."""
     d = case.target.dimension
     t = case.time(0.5)
     at, x = f64(t), case.sample(t, 2)
@@ -363,12 +338,13 @@ def _estimates(field: calculus.Field, x: Tensor, at: Tensor, points: Tensor) -> 
     "hutchinson",
     T2,
     because="ODEs solved to 1e-9, the mean over all signs",
-    bound=1e-7,
+    bound=1e-8,
     applies=lambda case: few_components(case) and case.target.dimension <= 5,
     breaks=[
         Break(
             "probes of variance 1.01", calculus, "hutchinson", lambda f: lambda field, x, t, v: 1.01 * f(field, x, t, v)
         ),
+        Break("a flow 1 % too slow", LinearSDE, "ode_drift", lambda f: scaled(f, 0.99)),
     ],
 )
 def likelihood_with_three_divergences(case: Case) -> Iterator[Compare]:

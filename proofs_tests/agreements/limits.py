@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from concordant.impl import calculus, chains, steps
-from concordant.impl.batch import f64, norm
+from concordant.impl.batch import f64, norm, normal_like
 from concordant.impl.chains import Steps
 from concordant.impl.schedules import Schedule, VarianceExploding, VariancePreserving
 from concordant.impl.sde import LinearSDE
@@ -68,7 +68,10 @@ def increments_add_up(case: Case) -> Iterator[Compare]:
     breaks=[
         Break("β = -(log α)'", Schedule, "f", lambda f: scaled(f, 0.5)),
         Break(
-            "β_i = -log(1 - β_i)", DDPM, "__init__", lambda f: lambda self, b, t=None: f(self, -torch.log1p(-b / 2), t)
+            "-log(1 - ½ β_i) for β_i",
+            DDPM,
+            "__init__",
+            lambda f: lambda self, b, t=None: f(self, -torch.log1p(-b / 2), t),
         ),
     ],
 )
@@ -87,22 +90,19 @@ def steps_between_times(case: Case) -> Iterator[Compare]:
         yield Compare(factor, 1 - beta / 2 - beta**2 / (2 * (1 + root) ** 2), 1.0, at=f"i = {i}, root")
 
 
-CHAIN_BREAKS = [
-    Break(
-        "1 - β for √(1 - β)",
-        chains,
-        "ddpm",
-        lambda f: lambda schedule, times: Steps(f(schedule, times).scale ** 2, f(schedule, times).variance),
-    ),
-    Break("g² 1 % too large", Schedule, "g2", lambda f: scaled(f, 1.01)),
-]
-
-
 @agreement(
     "chains-tend-to-the-sde",
     T4,
     because="exact recursion of factors and variances, no sampling",
-    breaks=CHAIN_BREAKS,
+    breaks=[
+        Break(
+            "1 - β for √(1 - β)",
+            chains,
+            "ddpm",
+            lambda f: lambda schedule, times: Steps(f(schedule, times).scale ** 2, f(schedule, times).variance),
+        ),
+        Break("g² 1 % too large", Schedule, "g2", lambda f: scaled(f, 1.01)),
+    ],
 )
 def chains_and_kernels(case: Case) -> Iterator[Order]:
     """Factor and variance of L steps of DDPM with β_i = β(t_i) h, and of Euler-Maruyama, are off those of the SDE's transition by
@@ -134,7 +134,6 @@ def _off(clock: Schedule, made: Steps, grid: Tensor) -> float:
     "one-step-gaussian-kernel",
     T1,
     because="automatic differentiation in the step, closed forms in space",
-    bound=1e-9,
     breaks=[
         Break("h for √h", calculus, "euler_maruyama_step", lambda f: lambda b, g, x, h, z: f(b, g, x, h, h.sqrt() * z)),
         Break(
@@ -151,7 +150,7 @@ def step_with_frozen_coefficients(case: Case) -> Iterator[Compare]:
     at, y = f64(t), case.sample(t, 3)
     g = case.schedule.g2(at).sqrt()
     drift = case.at(t).velocity(y) + 0.3 * case.at(t).score(y)
-    z = torch.randn(y.shape, generator=case.random("z"), dtype=torch.float64)
+    z = normal_like(y, case.random("z"))
     none, unit = torch.zeros_like(y), torch.ones_like(y)
     for share in (0.01, 0.1):
         h0 = share / abs(float(case.schedule.d_lam(t)))
@@ -176,7 +175,6 @@ def step_with_frozen_coefficients(case: Case) -> Iterator[Compare]:
     "fokker-planck-from-steps",
     T1,
     because="automatic differentiation in the step against the same in space",
-    bound=1e-9,
     breaks=[
         Break(
             "the drift of one starting point for all",
@@ -197,8 +195,8 @@ def equation_of_a_step(case: Case) -> Iterator[Compare]:
     weights = torch.linspace(1, 2, 6, dtype=torch.float64)
     weights = weights / weights.sum()
     h0 = f64(0.3 / float(g2))
-    z = torch.randn(3, y.shape[-1], generator=case.random("z"), dtype=torch.float64)
-    x = (y + h0 * drift)[[0, 2, 4]] + 0.3 * z
+    x = (y + h0 * drift)[[0, 2, 4]]
+    x = x + 0.3 * normal_like(x, case.random("z"))
 
     def log_p(h: Tensor) -> Tensor:
         return torch.logsumexp(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from concordant.impl import calculus
-from concordant.impl.batch import f64, norm
-from concordant.impl.calculus import Field
+from concordant.impl import calculus, score
+from concordant.impl.batch import f64, norm, normal_like
 from concordant.impl.schedules import VarianceExploding, VariancePreserving
-from concordant.impl.score import langevin_step
 from concordant.impl.sde import LinearSDE
-from concordant.impl.targets import Gaussian, Reverse
+from concordant.impl.targets import Gaussian, Marginal, Reverse
 from concordant.impl.variational import DDPM
 from concordant.proofs_tests.affine import affines, noised, push_all
 from concordant.proofs_tests.agreement import T1, T4, Break, Compare, Order, agreement, scaled
@@ -38,7 +36,6 @@ HALVINGS = [8, 16, 32, 64]
     "reverse-kernel-by-bayes",
     T1,
     because="closed forms on both sides",
-    bound=1e-9,
     breaks=[
         DRIFT_BREAKS[0],
         Break(
@@ -60,7 +57,7 @@ def tilted_step(case: Case) -> Iterator[Compare]:
         none, unit = torch.zeros_like(y), torch.ones_like(y)
         back = process.reverse_step(model, y, at, -h, none)
         deviation = (process.reverse_step(model, y, at, -h, unit) - back)[0, 0]
-        z = noise_like(case, y)
+        z = normal_like(y, case.random("z"))
         x = y + g * h.sqrt() * z
         ahead = calculus.euler_maruyama_step(drift, g, x, h, none)
         left = log_normal(y, ahead, g * h.sqrt()) + (s * (x - y)).sum(-1)
@@ -111,7 +108,10 @@ def reverse_kernel_and_step(case: Case) -> Iterator[Order]:
     breaks=[
         Break("a mean 1 % off", Reverse, "mean", lambda f: scaled(f, 1.01)),
         Break(
-            "the variance of the step", Reverse, "covariance", lambda f: lambda self: f(self) * 0 + self.tau2.squeeze()
+            "the variance of the step",
+            Reverse,
+            "covariance",
+            lambda f: lambda self: self.tau2 * torch.eye(self.dimension).to(self.tau2),
         ),
     ],
 )
@@ -145,7 +145,6 @@ def remainders_of_a_gaussian_step(case: Case) -> Iterator[Compare]:
     "ddpm-and-euler-maruyama",
     T1,
     because="closed forms on both sides",
-    bound=1e-9,
     breaks=[
         Break(
             "√(1-β) in the place of 1/√(1-β)",
@@ -246,7 +245,6 @@ def euler_end_points(case: Case) -> Iterator[Order]:
     "reverse-step-and-langevin",
     T1,
     because="closed forms on both sides",
-    bound=1e-9,
     applies=few_components,
     breaks=[
         DRIFT_BREAKS[0],
@@ -256,38 +254,41 @@ def euler_end_points(case: Case) -> Iterator[Order]:
             "reverse_step",
             lambda f: lambda self, m, x, t, h, z: f(self, m, x, t, h, 2**0.5 * z),
         ),
+        Break(
+            "√η for √(2η) in Langevin's step",
+            score,
+            "langevin_step",
+            lambda f: lambda x, s, eta, z: f(x, s, eta, z / 2**0.5),
+        ),
     ],
 )
 def half_flow_half_langevin(case: Case) -> Iterator[Compare]:
     """At NCSN's scale a reverse step is Langevin's of size g² h/2 followed by half of the drift; Langevin's of size g² h has
-    twice its variance; and drift ½ g² ∇log p with noise g keeps p_t in place."""
+    twice its variance; and the drift and noise of Langevin's step of size ½ g², a drift ½ g² ∇log p and a noise g, keep p_t in place."""
     case = replace(case, schedule=VarianceExploding(case.schedule))
     process, model = LinearSDE(case.schedule), case.target.predictor(case.schedule, "score")
     for t in case.times((1.5, -0.5)):
         at, x, law = f64(t), case.sample(t, 3), case.at(t)
         h = f64(0.1 / abs(float(case.schedule.d_lam(t))))
-        s, g2, z = law.score(x), process.diffusion(at) ** 2, noise_like(case, x)
+        s, g2, z = law.score(x), process.diffusion(at) ** 2, normal_like(x, case.random("z"))
         eta = g2 * h
         step = process.reverse_step(model, x, at, -h, z)
-        halves = langevin_step(x, s, eta / 2, z) + eta / 2 * s
+        halves = score.langevin_step(x, s, eta / 2, z) + eta / 2 * s
         size = norm(x).unsqueeze(-1) + eta * norm(s).unsqueeze(-1) + eta.sqrt() * norm(z).unsqueeze(-1)
         yield Compare(step, halves, size, at=f"t = {t:.4g}, halves")
         none = torch.zeros_like(x)
         ours = step - process.reverse_step(model, x, at, -h, none)
-        theirs = langevin_step(x, s, eta, z) - langevin_step(x, s, eta, none)
+        theirs = score.langevin_step(x, s, eta, z) - score.langevin_step(x, s, eta, none)
         spread_ = (size * ours.abs() + theirs**2).amax(-1, keepdim=True)
         yield Compare(theirs**2, 2 * ours**2, spread_, at=f"t = {t:.4g}, variances")
 
-        score, half = law.score, g2 / 2
-        rate = calculus.fokker_planck(_times(half, score), _times(f64(1.0), score), g2, x, at)
+        def slope(y: Tensor, u: Tensor, law: Marginal = law) -> Tensor:
+            return law.score(y)
+
+        def pull(y: Tensor, u: Tensor, law: Marginal = law, half: Tensor = g2 / 2) -> Tensor:
+            return score.langevin_step(y, law.score(y), half, torch.zeros_like(y)) - y
+
+        noise = score.langevin_step(0 * x, 0 * x, g2 / 2, torch.ones_like(x))[0, 0]
+        rate = calculus.fokker_planck(pull, slope, noise**2, x, at)
         terms = g2 * (law.divergence(x).abs() + s.square().sum(-1)) + g2 / case.level(t)[1] ** 2
         yield Compare(rate, torch.zeros_like(rate), terms, at=f"t = {t:.4g}, stationary")
-
-
-def _times(factor: Tensor, score: Callable[[Tensor], Tensor]) -> Field:
-    return lambda x, t: factor * score(x)
-
-
-def noise_like(case: Case, x: Tensor) -> Tensor:
-    """Standard normal noise of the case's."""
-    return torch.randn(x.shape, generator=case.random("z"), dtype=torch.float64)

@@ -21,15 +21,23 @@ VP, VE = schedule("vp-linear"), schedule("ve")
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "one time": (lambda: chains.ncsn(VE, [0.1]), "times must hold at least two times"),
     "falling times": (lambda: chains.ddpm(VP, [0.5, 0.1]), "times must hold at least two times, and rise"),
+    "variance that is not preserved": (lambda: chains.ddpm(VE, [0.1, 0.5]), "take VariancePreserving"),
     "off the clock": (lambda: chains.euler_maruyama(VP, [0.5, 1.5]), "outside the clock"),
     "α that moves": (lambda: chains.ncsn(VP, [0.1, 0.5]), "alpha = 1"),
     "β h above 1": (lambda: chains.ddpm(VP, [0.1, 0.5, 0.9]), "times must be closer"),
     "no variance": (lambda: reverse_family.covariance(VP, 0.0, 0.1, 0.5), "variance must be positive"),
-    "negative κ": (lambda: reverse_family.covariance(VP, 1.0, 0.1, 0.5, -1.0), "kappa must not be negative"),
+    "negative κ": (
+        lambda: reverse_family.covariance(VP, 1.0, 0.1, 0.5, -1.0),
+        "kappa must be finite, and not negative",
+    ),
+    "s after t": (lambda: reverse_family.transition(VP, TWO, 1.0, TWO, 0.5, 0.1), "s must not be after t"),
     "unknown law": (lambda: probes.variance(TWO, "uniform"), "law must be"),  # type: ignore[arg-type]
     "unknown law of probes": (lambda: probes.draw("uniform", 2, TWO), "law must be"),  # type: ignore[arg-type]
+    "no probes": (lambda: probes.draw("signs", 0, TWO), "n must be at least 1"),
     "not square": (lambda: probes.variance(torch.ones(2, 3)), "jacobian must have shape"),
     "drift of another shape": (lambda: Stepped(TWO, torch.ones(2), ONE, ONE[0], ONE[0]), "points and drift"),
+    "a weight below 0": (lambda: Stepped(TWO, -torch.ones(2), TWO, ONE[0], ONE[0]), "weights must not be negative"),
+    "no noise": (lambda: Stepped(TWO, torch.ones(2), TWO, 0 * ONE[0], ONE[0]), "g2 must be positive"),
     "no step": (lambda: Stepped(TWO, torch.ones(2), TWO, ONE[0], 0 * ONE[0]), "h must be positive"),
     "negative weight": (
         lambda: losses.continuous_dsm(
@@ -67,6 +75,13 @@ def test_the_flow_leaves_nothing_to_chance() -> None:
     for kappa, left in ((0.0, True), (0.5, False), (1.0, False)):
         _, variance = reverse_family.transition(VP, torch.zeros(2), 0.7, x, 0.2, 0.6, kappa)
         assert (float(variance) == 0) is left
+
+
+def test_what_is_left_to_chance_keeps_its_digits() -> None:
+    s, t = 0.3, 0.3 + 2**-40
+    x = torch.zeros(1, 2, dtype=torch.float64)
+    _, variance = reverse_family.transition(VP, torch.zeros(2), 0.7, x, s, t, kappa=2.0)
+    assert float(variance) == pytest.approx(4 * float(VP.g2(s)) * 2**-40, rel=1e-9)
 
 
 def test_steps_compose() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from concordant.impl.batch import f64
 from concordant.impl.targets import Gaussian, GaussianMixture
 from concordant.proofs_tests.arbitrary import log_normal, wave
-from concordant.proofs_tests.bridge.fields import Setting, cube, trajectory
+from concordant.proofs_tests.bridge.fields import Box, Setting, cube, trajectory
 from concordant.proofs_tests.bridge.values import Logged
 from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import Factory, kinds, mean, noise_points, pointwise, times
@@ -73,8 +73,6 @@ def moved(s: Setting) -> Witness:
     """A Gaussian, and any velocity; numbers of no schedule."""
     c = 0.7
     centre = torch.linspace(0.4, -0.9, s.dimension, dtype=torch.float64)
-    low, high = (centre - 7.5 * c).tolist(), (centre + 7.5 * c).tolist()
-    box = type(cube(1, 1.0, 0.5))(tuple(low), tuple(high), 0.5 * c)
     fields: dict[str, Any] = {
         "q": Logged(lambda x: log_normal(x, centre, c)),
         "v": wave("v", s.dimension, scale=2.0),
@@ -83,7 +81,8 @@ def moved(s: Setting) -> Witness:
     }
     at = {"x": centre + c * noise_points(s)}
     numbers = {"c": c, "h": 0.3, "ϑ": -0.6, "ς": 0.8}
-    return Witness({"": box}, fields, numbers, at=at, kinds=kinds("q", "v m a e"), name="a Gaussian")
+    box = {"": Box(tuple((centre - 7.5 * c).tolist()), tuple((centre + 7.5 * c).tolist()), 0.5 * c)}
+    return Witness(box, fields, numbers, at=at, kinds=kinds("q", "v m a e"), name="a Gaussian")
 
 
 # ------------------------------------------------------------------------------------------------ random probes
@@ -100,18 +99,17 @@ def probes(s: Setting) -> Witness:
     def log(z: Tensor) -> Tensor:
         return law.log_prob(z.unsqueeze(-1)).sum(-1)
 
-    fields: dict[str, Any] = {"q": Logged(log), "u": lambda x: velocity(x), "J": lambda x: _jacobian(s, x)}
+    def jacobian(x: Tensor) -> Tensor:
+        """∇v at the setting's time, wherever the trajectory is."""
+        return s.at(s.t).jacobian(x, "velocity")
+
+    fields: dict[str, Any] = {"q": Logged(log), "u": lambda x: velocity(x), "J": jacobian}
     side = APART + 8.5 * width
     boxes = {"": cube(d, side, 0.6 * width)}
     curves = {"w": trajectory(velocity, s.points(1)[0], s.t)}
     at = {"x": s.points(), "t": times(s)}
     numbers = {"κ": -2 * APART**4, "T": s.t}
     return Witness(boxes, fields, numbers, {}, curves, at, kinds("q", "u J"), name=str(s.case))
-
-
-def _jacobian(s: Setting, x: Tensor) -> Tensor:
-    """∇v at the setting's time, wherever the trajectory is."""
-    return s.at(s.t).jacobian(x, "velocity")
 
 
 WITNESSES: dict[str, tuple[Factory, ...]] = {

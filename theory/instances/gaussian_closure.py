@@ -1,4 +1,4 @@
-# Only a linear velocity keeps every Gaussian Gaussian.
+# The third moment that a velocity gives a Gaussian.
 import sympy as sp
 
 x, m, f = sp.symbols("x m f", real=True)
