@@ -96,7 +96,7 @@ def _gaussians(case: Case) -> GaussianCoupling:
 SPREAD_BREAKS = [
     Break("what crossed forgotten", GaussianCoupling, "spread", lambda f: scaled(f, 0.0)),
     Break(
-        "the bend of the speed alone",
+        "the mean squared speed for the bend",
         GaussianCoupling,
         "straightness",
         lambda f: lambda self, order=20: self.rectify().cost + f(self, order),
@@ -194,7 +194,7 @@ def turn(case: Case) -> Tensor:
 )
 def a_turn_is_straight_and_dear(case: Case) -> Iterator[Compare]:
     """x ↦ A x keeps N(0, I): it costs Σ |1 - λ|² over A's eigenvalues, which is 2 (D - tr A); |det((1-t) I + t A)| is the product
-    of |1 - t + t λ|, zero only for λ = -1 at t = 1/2; and v(x_t, t) = A x - x all along, with no spread and no bend."""
+    of |1 - t + t λ|, zero only for λ = -1 at t = 1/2; and v(x_t, t) = A x - x all along, with no spread."""
     a = turn(case)
     d = len(a)
     eye = torch.eye(d, dtype=torch.float64)
@@ -211,6 +211,7 @@ def a_turn_is_straight_and_dear(case: Case) -> Iterator[Compare]:
         worst = float(1 / sizes.min()) ** 2  # the condition of x_t's covariance
         got = law.velocity(x @ middle.mT, t)
         yield Compare(got / worst, (x @ a.mT - x) / worst, norm(x).unsqueeze(-1), at=f"t = {t}, velocity")
+        yield Compare(law.spread(t) / worst, f64(0.0), law.cost, at=f"t = {t}, spread")
     turned_over = torch.diag(f64([-1.0] + [1.0] * (d - 1)))
     yield Compare(torch.linalg.det((eye + turned_over) / 2), f64(0.0), at="eigenvalue -1")
     try:
