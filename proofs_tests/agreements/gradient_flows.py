@@ -290,7 +290,7 @@ def following_a_velocity(case: Case) -> Iterator[Compare]:
     "reverse-kl-gradient",
     T2,
     because="quadrature on both sides: over the density, and over latents and noise",
-    bound=1e-7,
+    bound=1e-9,
     applies=on_a_line,
     breaks=[
         Break(
