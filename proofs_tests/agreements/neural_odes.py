@@ -290,15 +290,18 @@ def flow_to_equation(case: Case) -> Iterator[Compare]:
 )
 def noise_carried_back_to_the_data(case: Case) -> Iterator[Compare]:
     """In one dimension points of p_T carried by the flow on the clock τ = T - t have at τ the share of the mass below them that
-    they had at T."""
+    they had at T; and turned round they are back where they were."""
     line = case.line()
     noise, middle, data = line.times((-1.5, 0.5, 2.0))
     end = line.schedule.T
     backwards = flow_module.lipman(velocity(line), end)
     x = line.sample(noise, 5)
     for t in (middle, data):
-        moved = flows.ContinuousFlow(backwards, end - noise, end - t).map(x)
+        flow = flows.ContinuousFlow(backwards, end - noise, end - t)
+        moved = flow.map(x)
         yield Compare(share(line, moved, t), share(line, x, noise), at=f"t = {t:.4g}")
+        if t == middle:
+            yield Compare(share(line, flow.inverse(moved), noise), share(line, x, noise), at="there and back")
 
 
 # -------------------------------------------------------------------- test functions

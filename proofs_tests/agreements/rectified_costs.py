@@ -108,6 +108,7 @@ SPREAD_BREAKS = [
     "quadratic-cost-telescopes",
     T2,
     because="a linear ODE solved to 1e-12, and Gauss-Legendre of order 80 in time",
+    bound=1e-9,
     applies=straight,
     breaks=SPREAD_BREAKS,
 )
@@ -120,6 +121,9 @@ def gaussian_costs_telescope(case: Case) -> Iterator[Compare]:
     yield Compare(law.cost - law.rectify().cost, law.straightness(80) + spreads, law.cost, at="correlated")
     for s0, s1 in ((1.0, 1.0), (0.6, 1.5)):
         one = GaussianCoupling.independent(Gaussian([0.2], s0**2), Gaussian([-0.5], s1**2))
+        apart = 0.7**2  # the square of what the means are apart
+        yield Compare(one.cost, f64(apart + s0**2 + s1**2), one.cost, at=f"{s0} to {s1}, before")
+        yield Compare(one.rectify().cost, f64(apart + (s1 - s0) ** 2), one.cost, at=f"{s0} to {s1}, after")
         spreads = weights @ torch.stack([one.spread(t) for t in times])
         yield Compare(one.straightness() + spreads, f64(2 * s0 * s1), one.cost, at=f"{s0} to {s1}")
 
@@ -252,6 +256,8 @@ def pairs_of_least_cost(case: Case) -> Iterator[Comparison]:
         x = centre + width * torch.randn(5, d, generator=random, dtype=torch.float64)
         y = case.target.sample(5, random)
         drawn = (x - y).square().sum()
+        distances = (x[:, None] - y).square().sum(-1)
+        yield Compare(couplings.squared_distances(x, y), distances, distances.max(), at=f"batch {count}, distances")
         every = torch.tensor(list(itertools.permutations(range(5))))
         best = torch.stack([(x - y[p]).square().sum() for p in every]).min()
         _, paired = couplings.minibatch(x, y)
