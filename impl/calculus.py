@@ -9,7 +9,7 @@ A field is a function of points x (..., D) and one time t (a tensor of shape ())
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,7 @@ Field = Callable[[Tensor, Tensor], Tensor]
 def solve(field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-10, atol: float = 1e-12) -> Tensor:
     """x(end) for dx/dt = field(x, t), x(start) = x, to the given tolerances (forwards or backwards in time).
 
-    The state may have any shape; one step size serves the whole batch.  Not differentiable.  Raises `ArithmeticError` if
-    the solver gives up or meets a value that is not finite.  From a time to itself nothing is evaluated.
+    As `solve_at`, at one time.  From a time to itself nothing is evaluated.
 
     >>> decay = lambda x, t: -x
     >>> solve(decay, torch.ones(1, dtype=torch.float64), 0.0, 1.0)
@@ -34,6 +33,20 @@ def solve(field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-10
     """
     if start == end:
         return x.detach().clone()
+    return solve_at(field, x, start, [end], rtol, atol)[0]
+
+
+def solve_at(
+    field: Field, x: Tensor, start: float, times: Sequence[float], rtol: float = 1e-10, atol: float = 1e-12
+) -> Tensor:
+    """x at each of the times, (times, ...), for dx/dt = field(x, t), x(start) = x: all in one solution to the last of them.
+
+    The times lead away from `start`, forwards or backwards.  The state may have any shape; one step size serves the whole
+    batch.  Not differentiable.  Raises `ArithmeticError` if the solver gives up or meets a value that is not finite.
+
+    >>> solve_at(lambda x, t: -x, torch.ones(1, dtype=torch.float64), 0.0, [0.5, 1.0]).flatten()
+    tensor([0.6065, 0.3679], dtype=torch.float64)
+    """
     from scipy.integrate import solve_ivp
 
     def flat(t: float, y: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -45,10 +58,11 @@ def solve(field: Field, x: Tensor, start: float, end: float, rtol: float = 1e-10
         return result
 
     y0 = x.detach().to("cpu", torch.float64).reshape(-1).numpy()
-    solution = solve_ivp(flat, (start, end), y0, method="DOP853", rtol=max(rtol, 3e-14), atol=atol, t_eval=[end])
+    span = (start, times[-1])
+    solution = solve_ivp(flat, span, y0, method="DOP853", rtol=max(rtol, 3e-14), atol=atol, t_eval=list(times))
     if not solution.success:
-        raise ArithmeticError(f"no solution from t = {start:g} to {end:g}: {solution.message}")
-    return torch.from_numpy(solution.y[:, -1].copy()).to(x).reshape(x.shape)
+        raise ArithmeticError(f"no solution from t = {start:g} to {times[-1]:g}: {solution.message}")
+    return torch.from_numpy(solution.y.T.copy()).to(x).reshape(len(times), *x.shape)
 
 
 def euler(field: Field, x: Tensor, times: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ Map = Callable[[Tensor], Tensor]
 def jacobian(fn: Map, x: Tensor) -> Tensor:
     """∂fn_i/∂x_j at each point, of shape (..., D, D), by D backward passes; `fn` acts on each point by itself.
 
-    Raises `BadInput` if the values of `fn` have not the shape of x.
+    It carries no gradients, nor does anything below that is made of it.  Raises `BadInput` if the values of `fn` have not the shape of x.
 
     >>> jacobian(lambda x: x**2, torch.tensor([1.0, 3.0]))
     tensor([[2., 0.],
@@ -49,7 +49,7 @@ def jacobian(fn: Map, x: Tensor) -> Tensor:
 
 
 def log_det(fn: Map, x: Tensor) -> Tensor:
-    """log|det ∂fn/∂x|, of shape (...): minus infinity where the map is not invertible.
+    """log|det ∂fn/∂x|, of shape (...), without gradients: minus infinity where the map is not invertible.
 
     >>> log_det(lambda x: 2 * x, torch.zeros(3)).exp()
     tensor(8.)
@@ -61,7 +61,8 @@ def log_det(fn: Map, x: Tensor) -> Tensor:
 def change_of_variables(log_prior: Map, inverse: Map, x: Tensor) -> Tensor:
     """log p(x) = log p_prior(f⁻¹(x)) + log|det ∂f⁻¹/∂x|, of shape (...), for x = f(z) with z ~ p_prior.
 
-    `inverse` is f⁻¹, `log_prior` takes points (..., D) to (...).
+    `inverse` is f⁻¹, `log_prior` takes points (..., D) to (...).  For values, not for training: the determinant carries no
+    gradients.
     Source: Lai et al. 2025, equation 5.0.1.
 
     >>> normal = torch.distributions.Normal(0.0, 1.0)
@@ -77,7 +78,8 @@ def change_of_variables(log_prior: Map, inverse: Map, x: Tensor) -> Tensor:
 def composed(layers: Iterable[Map], z: Tensor) -> tuple[Tensor, Tensor]:
     """x = f_L(… f_1(z)) and Σ_k log|det ∂f_k/∂x_{k-1}|, of shapes (..., D) and (...).
 
-    So log p(x) = log p_prior(z) less the sum.  A layer with a method `log_det(x)` is asked for it; for others D backward passes.
+    So log p(x) = log p_prior(z) less the sum.  A layer with a method `log_det(x)` is asked for it; for others D backward passes,
+    whose determinants carry no gradients.
     Source: Lai et al. 2025, equations 5.1.3 and 5.1.4.
 
     >>> x, grown = composed([torch.exp, lambda x: 3 * x], torch.zeros(1))
@@ -107,6 +109,7 @@ class Planar:
         self.u = real("u", u, (None,))
         self.w = real("w", w, (len(self.u),)).to(self.u)
         self.b = b
+        real("b", b, ())
         if float(self.u @ self.w) < -1:
             raise BadInput(f"u must have u·w ≥ -1, or the layer is not invertible: it is {float(self.u @ self.w):g}")
 
@@ -143,13 +146,15 @@ def residual_log_det(v: Map, x: Tensor, terms: int, probes: Tensor | None = None
             power = power @ bend
             sum_ = sum_ + (-1) ** (k + 1) / k * power.diagonal(dim1=-2, dim2=-1).sum(-1)
         return sum_
-    if probes.shape[1:] != x.shape:
-        raise BadInput(f"probes must have shape (n, {', '.join(map(str, x.shape))}): it has {tuple(probes.shape)}")
+    if probes.shape[1:] != x.shape or not len(probes):
+        raise BadInput(
+            f"probes must have shape (n, {', '.join(map(str, x.shape))}), n ≥ 1: it has {tuple(probes.shape)}"
+        )
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         value = v(x)
         estimate = x.new_zeros(x.shape[:-1])
-        for probe in probes:
+        for probe in probes if value.requires_grad else ():  # else v does not depend on x
             row = probe
             for k in range(1, terms + 1):
                 (row,) = torch.autograd.grad(value, x, row, retain_graph=True)
@@ -160,14 +165,19 @@ def residual_log_det(v: Map, x: Tensor, terms: int, probes: Tensor | None = None
 def residual_inverse(v: Map, y: Tensor, steps: int = 200) -> Tensor:
     """x with x + v(x) = y, by the iteration x ← y - v(x): for v with a Lipschitz constant L below 1 the error falls like L^steps.
 
+    Raises `BadInput` for less than one step, and where what comes of it is not finite (v does not contract).
     Source: Behrmann et al. 2019 (invertible residual networks), algorithm 1.
 
     >>> residual_inverse(lambda x: x / 2, torch.tensor([3.0]))
     tensor([2.])
     """
+    if steps < 1:
+        raise BadInput(f"steps must be at least 1: it is {steps}")
     x = y
     for _ in range(steps):
         x = y - v(x)
+    if not bool(x.isfinite().all()):
+        raise BadInput("v must be a contraction: the iteration ran away")
     return x
 
 

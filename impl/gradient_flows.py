@@ -49,11 +49,16 @@ def energy(name: str) -> Energy:
 
 
 def velocity(name: str, log_ratio: Tensor, score_p: Tensor, score_q: Tensor) -> Tensor:
-    """w = -∇E at points, (..., D), for log(p/q) (...) and the two scores (..., D) there.  Raises `BadInput` for no energy.
+    """w = -∇E at points, (..., D), for log(p/q) (...) and the two scores (..., D) there.
+
+    Raises `BadInput` for no energy, and where these are not of those shapes.
 
     >>> velocity("reverse-kl", torch.zeros(1), torch.tensor([[1.0]]), torch.tensor([[3.0]]))
     tensor([[2.]])
     """
+    checks.real("score_p", score_p)
+    checks.real("score_q", score_q, tuple(score_p.shape))
+    checks.real("log_ratio", log_ratio, tuple(score_p.shape[:-1]))
     return energy(name).rate(log_ratio).unsqueeze(-1) * (score_p - score_q)
 
 
@@ -72,7 +77,11 @@ def gauss_newton(jacobian: Tensor, w: Tensor, eta: float = 1.0) -> Tensor:
 
 
 def held_regression(outputs: Tensor, w: Tensor, eta: float = 1.0) -> Tensor:
-    """½ |G - sg(G + η w)|², a number, for outputs G with their graph: its gradient in the parameters is -η Jᵀ w."""
+    """½ |G - sg(G + η w)|², a number, for outputs G with their graph: its gradient in the parameters is -η Jᵀ w.
+
+    Raises `BadInput` for w of another shape than G.
+    """
+    checks.real("w", w, tuple(outputs.shape))
     return (outputs - (outputs + eta * w).detach()).square().sum() / 2
 
 
@@ -81,7 +90,10 @@ def reverse_kl_surrogate(samples: Tensor, score_p: Tensor, score_q: Tensor, weig
 
         E[sg(∇log p - ∇log q)(x̂) · x̂],   gradient E[(∇log p - ∇log q)(x̂) · ∂x̂]
 
-    for the scores at the samples, (n, D), and equal weights, or those given.
+    for the scores at the samples, (n, D), and equal weights, or those given, (n,).  Raises `BadInput` for other shapes.
     """
+    checks.real("samples", samples, (None, None))
+    for name, score in (("score_p", score_p), ("score_q", score_q)):
+        checks.real(name, score, tuple(samples.shape))
     share = samples.new_full(samples.shape[:1], 1 / len(samples)) if weights is None else weights
     return share @ ((score_p - score_q).detach() * samples).sum(-1)

@@ -84,7 +84,8 @@ class Interpolant:
         return d_a * x0 + d_b * x1
 
     def one_sided(self, x: Tensor, x1: Tensor, t: Tensor) -> Tensor:
-        """b' x_1 + (a'/a)(x - b x_1): whatever the source.  Infinite where a = 0, at the end of the path."""
+        """b' x_1 + (a'/a)(x - b x_1): whatever the source.  Without a value where a = 0, at the end of the path:
+        infinite, NaN at b x_1 itself."""
         _same_dimension(x, x1, "x")
         (a, b), (d_a, d_b) = self.values(t), self.slopes(t)
         return d_b * x1 + d_a / a * (x - b * x1)
@@ -100,7 +101,7 @@ class Interpolant:
         return (x - b * x1) / a
 
     def log_prob(self, log_source: Callable[[Tensor], Tensor], x: Tensor, x1: Tensor, t: Tensor) -> Tensor:
-        """log p_t(x | x_1) = log p_src((x - b x_1)/a) - D log a, of shape (...)."""
+        """log p_t(x | x_1) = log p_src((x - b x_1)/a) - D log a, of shape (...), for a > 0."""
         return log_source(self.unflow(x, x1, t)) - x.shape[-1] * self.a(t).log()
 
 

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,19 +63,7 @@ def trajectory(field: Field, z0: Tensor, times: Sequence[float], rtol: float = 1
     """
     if not times or not all(a < b for a, b in zip([0.0, *times], times, strict=False)) or times[-1] > 1:
         raise BadInput("times must rise, and lie above 0 and at most at 1")
-    from scipy.integrate import solve_ivp
-
-    def flat(t: float, y: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        made: np.ndarray[Any, np.dtype[np.float64]] = (
-            field(torch.from_numpy(y).reshape(z0.shape), f64(t)).reshape(-1).numpy()
-        )
-        return made
-
-    start = z0.detach().double().reshape(-1).numpy()
-    found = solve_ivp(flat, (0.0, times[-1]), start, method="DOP853", rtol=rtol, atol=1e-2 * rtol, t_eval=list(times))
-    if not found.success:
-        raise ArithmeticError(f"no solution: {found.message}")
-    return torch.from_numpy(found.y.T.copy()).reshape(len(times), *z0.shape).to(z0)
+    return calculus.solve_at(field, z0.double(), 0.0, times, rtol, 1e-2 * rtol).to(z0)
 
 
 def straightness(
@@ -102,9 +88,9 @@ def straightness(
 
 def _panels(order: int, ends: Sequence[float] = (0.0, 1.0)) -> tuple[Tensor, Tensor]:
     """Nodes and weights of the composite Gauss-Legendre rule between those ends."""
-    node, weight = (torch.from_numpy(v) / 2 for v in np.polynomial.legendre.leggauss(order))
-    low, width = f64(ends)[:-1, None], f64(ends).diff()[:, None]
-    return (low + width * (node + 0.5)).flatten(), (width * weight).flatten()
+    low, high = f64(ends)[:-1, None], f64(ends)[1:, None]
+    node, weight = calculus.gauss(low, high, order)
+    return node.flatten(), weight.flatten()
 
 
 class IndependentCoupling:

@@ -1,4 +1,4 @@
-"""Derivations of appendix B.3: divergences as energies, the flows that lower them fastest, and one step of a generator.
+"""Derivations of appendix B.3: divergences as energies, the flows down their slopes, and one step of a generator.
 
 A divergence of densities has a first variation E, δD = ∫ E δp.  The density that moves at the velocity w = -∇E loses D at the
 rate ∫ p |∇E|².  For the two Kullback-Leibler divergences E is log(p/q) + 1 and -q/p.

@@ -195,11 +195,6 @@ def law_of_the_path(on_path: Expr, at_point: Expr) -> Theorem:
     )
 
 
-def unit_of_time() -> Theorem:
-    """∫_0^1 dt = 1."""
-    return derive(over_time(d_dt(t, t), t, 0, 1)).to(1, by=fundamental_theorem(t, t, 0, 1)).qed()
-
-
 def two_gaps(cost: Expr, at_mean: Expr, slope: Vec, on_path: Expr, at_end: Expr, end_slope: Vec) -> Theorem:
     """E c(x_1 - x_0) - E c(z_1 - z_0) is the mean gap between c and its tangents, at the mean velocity and at the displacement.
 

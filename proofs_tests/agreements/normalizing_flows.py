@@ -181,8 +181,7 @@ def sum_of_log_determinants(case: Case) -> Iterator[Compare]:
     ],
 )
 def planar_determinants(case: Case) -> Iterator[Compare]:
-    """1 + tanh'(w·z + b) u·w is the determinant of the planar layer's Jacobian, in all dimensions, also where u·w = -0.9; and the
-    layer is turned back by solving one equation on a line."""
+    """1 + tanh'(w·z + b) u·w is the determinant of the planar layer's Jacobian, in all dimensions, also where u·w = -0.9."""
     z = _normal(case, "z", 4, case.target.dimension)
     layers = planars(case, 2)
     shrinking = layers[1]

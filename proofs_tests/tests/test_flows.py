@@ -29,6 +29,14 @@ def test_what_makes_no_sense_is_refused() -> None:
         flows.residual_log_det(lambda y: y / 2, x, 0)
     with pytest.raises(BadInput, match="probes must have shape"):
         flows.residual_log_det(lambda y: y / 2, x, 3, torch.zeros(4, 2))
+    with pytest.raises(BadInput, match="probes must have shape"):
+        flows.residual_log_det(lambda y: y / 2, x, 3, torch.zeros(0, 1, 2))
+    with pytest.raises(BadInput, match="steps must be at least 1"):
+        flows.residual_inverse(lambda y: y / 2, x, 0)
+    with pytest.raises(BadInput, match="v must be a contraction"):
+        flows.residual_inverse(lambda y: 3 * y, x + 1, 2000)
+    with pytest.raises(BadInput, match="b must be finite"):
+        flows.Planar([2.0, 0.0], [1.0, 0.0], math.nan)
     with pytest.raises(BadInput, match="layers must be at least 1"):
         flows.residual_network(lambda y, t: y, x, 0.0, 1.0, 0)
     with pytest.raises(BadInput, match="parameters must be tensors that require gradients"):
@@ -44,6 +52,7 @@ def test_a_map_that_does_not_move_has_no_volume() -> None:
     assert flows.log_det(lambda y: torch.ones_like(y), x).tolist() == [-math.inf, -math.inf]
     still = flows.adjoint(lambda y, t: torch.ones_like(y), x, 0.0, 1.0, lambda y: y.sum())
     torch.testing.assert_close(still.start, torch.ones_like(x))
+    assert flows.residual_log_det(lambda y: torch.ones_like(y), x, 3, torch.ones(1, 2, 3)).tolist() == [0.0, 0.0]
 
 
 def test_traces_of_random_probes_are_unbiased() -> None:

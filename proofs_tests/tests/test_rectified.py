@@ -97,6 +97,11 @@ def test_the_gradient_of_another_generator() -> None:
     assert float(got) == pytest.approx(0.5 - 2, abs=1e-12)
 
 
+def test_a_field_that_is_not_finite_has_no_trajectory() -> None:
+    with pytest.raises(ArithmeticError, match="the field is not finite"):
+        rectified.trajectory(lambda z, t: z / 0, POINTS, [0.5])
+
+
 LINE = GaussianCoupling([0.0], [1.0], [[1.0, 0.2], [0.2, 1.0]])
 
 
@@ -120,6 +125,9 @@ LINE = GaussianCoupling([0.0], [1.0], [[1.0, 0.2], [0.2, 1.0]])
         (lambda: couplings.assignment(torch.zeros(2, 3)), "costs must be square"),
         (lambda: couplings.minibatch(POINTS, POINTS[:2]), r"x1 must have shape \(3, 2\)"),
         (lambda: gradient_flows.energy("reverse-kll"), "unknown energy"),
+        (lambda: gradient_flows.velocity("reverse-kl", POINTS, POINTS, POINTS), r"log_ratio must have shape \(3,\)"),
+        (lambda: gradient_flows.held_regression(POINTS, POINTS[:, 0]), r"w must have shape \(3, 2\)"),
+        (lambda: gradient_flows.reverse_kl_surrogate(POINTS, POINTS, POINTS[:, :1]), "score_q must have shape"),
         (lambda: gradient_flows.gauss_newton(torch.eye(2), torch.zeros(3)), r"w must have shape \(2,\)"),
     ],
 )

@@ -145,17 +145,10 @@ def repeated(s: Setting) -> Witness:
     chain = [GaussianCoupling([0.0, 0.0], [1.0, 0.5], joint)]
     for _ in range(3):
         chain.append(chain[-1].rectify())
-    node, weight = (v / 2 for v in _legendre(20))
-    spreads = [sum(float(w * c.spread(float(t + 0.5))) for t, w in zip(node, weight, strict=True)) for c in chain]
+    rule = list(zip(*calculus.gauss(f64(0.0), f64(1.0), 20), strict=True))
+    spreads = [sum(float(w * c.spread(t)) for t, w in rule) for c in chain]
     table = [(float(c.cost), float(c.straightness()), spread) for c, spread in zip(chain, spreads, strict=True)]
     return _sequence([row[0] for row in table], [r[1] for r in table], [r[2] for r in table], "Gaussians in the plane")
-
-
-def _legendre(order: int) -> tuple[Tensor, Tensor]:
-    import numpy as np
-
-    node, weight = (torch.from_numpy(v) for v in np.polynomial.legendre.leggauss(order))
-    return node, weight
 
 
 def made_up(_: Any) -> Witness:
