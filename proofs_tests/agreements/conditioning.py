@@ -202,6 +202,7 @@ def exact_samples_are_data(case: Case) -> Iterator[Comparison]:
         k = squares.argmin(-1, keepdim=True)
         odds = weights / weights[k] * torch.exp(-(squares - squares.gather(-1, k)) / (2 * sigma**2))
         rest = 1 - share.gather(-1, k)[:, 0]
+        yield Compare(1 - rest, 1 / odds.sum(-1), 1.0, at=f"t = {t:.4g}, the nearest datum's weight")
         yield AtMost(rest, odds.sum(-1) - 1, 1.0, margin=-1e-9, at=f"t = {t:.4g}, what others weigh")
 
 
@@ -224,7 +225,7 @@ def chain_of_the_cosine_schedule(case: Case) -> Iterator[Comparison]:
         angle = math.pi / 2 * (torch.arange(steps, dtype=torch.float64) / steps + 0.008) / 1.008
         want = (angle.cos() / angle[0].cos()) ** 2
         yield Compare(kept[:-1], want, want, at=f"L = {steps}")
-        yield Compare((beta >= 0.999).nonzero()[:, 0], f64([steps - 1]), 1.0, at=f"L = {steps}, clipped")
+        yield Compare(beta >= 0.999, torch.arange(steps) == steps - 1, 1.0, at=f"L = {steps}, clipped")
         last = 0.001 * want[-1]
         yield Compare(kept[-1], last, last, at=f"L = {steps}, the last")
         lam = (kept[[1, -1]] / (1 - kept[[1, -1]])).log() / 2

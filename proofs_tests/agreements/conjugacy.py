@@ -76,8 +76,7 @@ def data_and_noise_from_two_numbers(case: Case) -> Iterator[Compare]:
 @agreement(
     "conditioning-of-conversions",
     T1,
-    because="singular values of 2 by 2 matrices, whose determinants keep four digits at the ends here",
-    bound=1e-9,
+    because="closed forms, and singular values of 2 by 2 matrices",
     breaks=[
         Break("κ for κ²", predictions, "condition_number", lambda f: lambda kind, n: f(kind, n).sqrt()),
         Break("the other way round", predictions, "amplification", lambda f: lambda a, b, n: 1 / f(a, b, n)),
@@ -98,7 +97,7 @@ def errors_of_conversions(case: Case) -> Iterator[Compare]:
             values = torch.linalg.svdvals(matrix)
             got = predictions.condition_number(kind, n)
             yield Compare(1 / got, values[1] / values[0], 1.0, at=f"{clock.name}, λ = {lam}, {kind}")
-            yield Compare(got, values[0] / values[1], got + got**2 * 1e-7, at=f"{clock.name}, λ = {lam}, {kind}")
+            yield Compare(got, values[0] / values[1], got + got**2 * 1e-5, at=f"{clock.name}, λ = {lam}, {kind}")
             for other in KINDS:
                 one, two = (Prediction(kind, v).to(other, x, n).value for v in (noise, 1.5 * noise + x0))
                 moved = norm(one - two) / norm(0.5 * noise + x0)
@@ -107,8 +106,7 @@ def errors_of_conversions(case: Case) -> Iterator[Compare]:
                 yield Compare(got, moved, size, at=f"{clock.name}, λ = {lam}, {kind} to {other}")
         if clock is case.schedule:
             continue
-        # where both singular values are equal, a root halves the digits
-        yield Compare(predictions.condition_number("v", n), f64(1.0), 1e2, at=f"λ = {lam}, v")
+        yield Compare(predictions.condition_number("v", n), f64(1.0), 1.0, at=f"λ = {lam}, v")
         for kind, left, most in (("x0", n.sigma, n.alpha), ("epsilon", n.alpha, n.sigma)):
             got = predictions.condition_number(kind, n) * left / 2
             yield Compare(got, (1 + most) / 2, 1.0, at=f"λ = {lam}, the growth of {kind}")
