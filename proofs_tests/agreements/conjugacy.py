@@ -13,7 +13,7 @@ from concordant.impl import calculus, conjugate, energies, family, predictions, 
 from concordant.impl.batch import f64, norm
 from concordant.impl.conjugate import Conjugacy, Sampler
 from concordant.impl.flow import FlowMatching
-from concordant.impl.predictions import KINDS, Kind, Prediction, combination
+from concordant.impl.predictions import KINDS, Kind, Prediction, Predictor, combination, predictor
 from concordant.impl.schedules import Schedule
 from concordant.impl.solvers import DDIM
 from concordant.proofs_tests.agreement import T1, T2, AtMost, Break, Compare, Comparison, agreement, scaled
@@ -231,6 +231,7 @@ def flows_carried_along(case: Case) -> Iterator[Compare]:
     breaks=[
         Break("σ' halved on the linear path", schedules.FlowMatching, "d_sigma", lambda f: scaled(f, 0.5)),
         Break("no rescaling of the points", Conjugacy, "back", lambda f: lambda self, y, u: y),
+        Break("the same t for the same λ", Conjugacy, "time", lambda f: lambda self, u: u),
     ],
 )
 def velocity_errors_on_two_schedules(case: Case) -> Iterator[Compare]:
@@ -239,7 +240,7 @@ def velocity_errors_on_two_schedules(case: Case) -> Iterator[Compare]:
     straight = schedules.FlowMatching()
     for index, t in enumerate(case.times()):
         x, at = case.sample(t, 4), f64(t)
-        wrong = case.wrong("epsilon", index)
+        wrong = _seeing_time(case.wrong("epsilon", index))
         own = FlowMatching(case.schedule).velocity(wrong, x, at) - case.at(t).velocity(x)
         u = at.clone().requires_grad_()
         alpha, sigma = case.schedule.alpha(u), case.schedule.sigma(u)
@@ -252,6 +253,11 @@ def velocity_errors_on_two_schedules(case: Case) -> Iterator[Compare]:
         terms = norm(FlowMatching(case.schedule).velocity(wrong, x, at)) + norm(case.at(t).velocity(x))
         terms = terms + (c * pace).abs() * norm(there)
         yield Compare(own.square().sum(-1), want, terms**2, at=f"t = {t:.4g}")
+
+
+def _seeing_time(model: Predictor) -> Predictor:
+    """The prediction of the noise, plus a wave in t."""
+    return predictor(lambda x, t: model(x, t).value + torch.cos(9 * t), "epsilon")
 
 
 # -------------------------------------------------------------------- bounds and the forward family
