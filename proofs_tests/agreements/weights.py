@@ -212,7 +212,7 @@ def near_the_origin(case: Case) -> bool:
 @agreement(
     "weighted-loss-in-lambda",
     T2,
-    because="Gauss-Legendre, 16 nodes in λ and 48 in t",
+    because="Gauss-Legendre, 24 nodes in λ and 48 in t",
     bound=1e-8,
     applies=near_the_origin,
     breaks=[Break("λ taken for log(α²/σ²)", Schedule, "d_lam", lambda f: scaled(f, 2.0))],
@@ -229,7 +229,7 @@ def weighted_loss_on_two_schedules(case: Case) -> Iterator[Compare]:
 
     middle = (low + high) / 2
     want = sum(
-        (w * omega(lam) * error(line, line.time(lam)) for lam, w in time_panels([low, middle, high], 8)), f64(0.0)
+        (w * omega(lam) * error(line, line.time(lam)) for lam, w in time_panels([low, middle, high], 12)), f64(0.0)
     )
     for clock in (case.schedule, schedules.FlowMatching()):
         one = line.under(clock)
