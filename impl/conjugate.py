@@ -12,7 +12,6 @@ Source: the monograph, proposition 6.3.3 and (6.3.4), (6.3.5).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -112,17 +111,3 @@ class Conjugacy:
             return self.there(sample(self.back(y, times[0]), self.time(times)), times[-1])
 
         return carried
-
-
-def ddim(model: Predictor, schedule: Schedule) -> Sampler:
-    """The deterministic DDIM sampler x_s = α_s x̂_0 + σ_s ε̂ along falling times, on any schedule.  Song et al. 2021, (12)."""
-
-    def sample(x: Tensor, times: Tensor) -> Tensor:
-        for t, s in itertools.pairwise(times):
-            now, then = schedule.at(t).to(x), schedule.at(s).to(x)
-            made = model(x, t)
-            noise, clean = made.to("epsilon", x, now).value, made.to("x0", x, now).value
-            x = then.alpha * clean + then.sigma * noise
-        return x
-
-    return sample

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from concordant.errors import BadInput
+from concordant.impl import checks
 from concordant.impl.targets import GaussianMixture
 
 
@@ -36,11 +37,14 @@ class Pace:
     """ρ(t) with ρ' ∝ κ(ρ)^power, from values of κ at rising nodes 0 = ρ_0 < … < ρ_n = 1, linear in between.
 
     Power -1/2 is the schedule of least marginal energy, 0 the linear one, -1 the one that the monograph prints.
+    Raises `BadInput` unless ρ goes from 0 to 1 rising, and κ is positive and of its shape (n + 1,).
     """
 
     def __init__(self, rho: Tensor, kappa: Tensor, power: float = -0.5) -> None:
-        if rho.shape != kappa.shape or rho.ndim != 1 or bool((rho.diff() <= 0).any()):
-            raise BadInput("rho must rise, and kappa hold one number for each of its values")
+        rho = checks.real("rho", rho, (None,))
+        kappa = checks.real("kappa", kappa, rho.shape)
+        if len(rho) < 2 or bool((rho.diff() <= 0).any()):
+            raise BadInput("rho must rise, from one value to another")
         if float(rho[0]) != 0 or float(rho[-1]) != 1 or not bool((kappa > 0).all()):
             raise BadInput("rho must go from 0 to 1, and kappa be positive")
         slowness = kappa**-power

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from torch import Tensor
 
 from concordant.impl.batch import column
-from concordant.impl.calculus import Field, euler_maruyama_step
+from concordant.impl.calculus import Field
 
 
 def forward_drift(velocity: Field, score: Field, gamma: Callable[[Tensor], Tensor]) -> Field:
-    """v + ½ γ² s, as a field (x, t).
+    """v + ½ γ² s, as a field (x, t); one step of it is `calculus.euler_maruyama_step`.
 
     >>> import torch
     >>> still, pull, one = (lambda x, t: 0 * x), (lambda x, t: -x), (lambda t: torch.ones_like(t))
@@ -24,10 +24,3 @@ def forward_drift(velocity: Field, score: Field, gamma: Callable[[Tensor], Tenso
     tensor([-1.])
     """
     return lambda x, t: velocity(x, t) + column(gamma(t).to(x)) ** 2 / 2 * score(x, t)
-
-
-def forward_step(
-    velocity: Field, score: Field, gamma: Callable[[Tensor], Tensor], x: Tensor, t: Tensor, h: Tensor, noise: Tensor
-) -> Tensor:
-    """Euler-Maruyama forwards: x + (v + ½ γ² s) h + γ √h noise."""
-    return euler_maruyama_step(forward_drift(velocity, score, gamma)(x, t), gamma(t), x, h, noise)

@@ -11,6 +11,7 @@ c_out is the least that the network's share can be scaled by, and the network ha
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from torch import Tensor
@@ -33,15 +34,18 @@ class Scales(NamedTuple):
 class Preconditioning:
     """The scales of a schedule for data of standard deviation `sigma_data`.
 
+    Raises `BadInput` unless that is positive and finite, and at σ = 0 where c_out, which is 0 there, would be divided by.
+
     >>> import torch
     >>> from concordant.impl.schedules import EDM
-    >>> [round(float(c), 4) for c in Preconditioning(EDM(), 0.5).scales(torch.tensor(0.5))]
-    [1.4142, 0.5, 0.3536]
+    >>> scales = Preconditioning(EDM(), 0.5).scales(torch.tensor(0.5))
+    >>> scales.c_in, scales.c_skip, scales.c_out
+    (tensor(1.4142), tensor(0.5000), tensor(0.3536))
     """
 
     def __init__(self, schedule: Schedule, sigma_data: float = 0.5) -> None:
-        if not sigma_data > 0:
-            raise BadInput(f"sigma_data must be positive: it is {sigma_data:g}")
+        if not 0 < sigma_data < math.inf:
+            raise BadInput(f"sigma_data must be positive and finite: it is {sigma_data:g}")
         self.schedule, self.sigma_data = schedule, sigma_data
 
     def scales(self, t: Tensor) -> Scales:
@@ -66,12 +70,18 @@ class Preconditioning:
 
     def target(self, x: Tensor, x0: Tensor, t: Tensor) -> Tensor:
         """(x_0 - c_skip x)/c_out, what the network is to predict."""
+        self._check(t)
         _, c_skip, c_out = self._columns(x, t)
         return (x0 - c_skip * x) / c_out
 
     def weight(self, t: Tensor) -> Tensor:
         """1/c_out² = (α² σ_d² + σ²)/(σ σ_d)², under which the network's own errors count alike at all times."""
+        self._check(t)
         return self.scales(t).c_out ** -2
+
+    def _check(self, t: Tensor) -> None:
+        if bool((self.schedule.sigma(t) == 0).any()):
+            raise BadInput("t must have sigma > 0: without noise the network has no target")
 
     def loss(self, network: Field, x0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """|D(x_t) - x_0|²/c_out² of shape (...), which is |F - target|²."""

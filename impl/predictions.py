@@ -129,16 +129,20 @@ def amplification(source: Kind, kind: Kind, level: Level) -> Tensor:
 def condition_number(kind: Kind, level: Level) -> Tensor:
     """The condition number of (x_0, ε) ↦ (x_t, y) for a prediction y of that kind, the ratio of its singular values.
 
-    With S = α² + σ² + A² + B² and Δ = αB - σA it is the larger root of κ + 1/κ = S/|Δ|.  1 for v where α² + σ² = 1.
+    With S = α² + σ² + A² + B² and Δ = αB - σA it is the larger root of κ + 1/κ = S/|Δ|.  1 for v where α² + σ² = 1, infinite
+    where Δ = 0 or B is infinite.
 
     >>> from concordant.impl.schedules import schedule
     >>> float(condition_number("v", schedule("trigonometric").at(0.3)))
     1.0
     """
     c = combination(kind, level)
-    square = level.alpha**2 + level.sigma**2 + c.a**2 + c.b**2
-    half = square / (2 * (level.alpha * c.b - level.sigma * c.a).abs())
-    return half + (half**2 - 1).clamp_min(0).sqrt()
+    det = level.alpha * c.b - level.sigma * c.a
+    sign = det.sign()
+    # (S - 2|Δ|)/(2|Δ|), without the difference
+    excess = ((level.alpha - sign * c.b) ** 2 + (level.sigma + sign * c.a) ** 2) / (2 * det.abs())
+    excess = torch.where(c.b.isfinite(), excess, torch.inf)
+    return 1 + excess + (excess * (excess + 2)).sqrt()
 
 
 _SINGULAR = {

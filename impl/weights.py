@@ -45,31 +45,32 @@ def disentangled_loss(
     """ω(t)/p(t) |NN(x_t, t) - (A x_0 + B ε)|² of shape (...), for t drawn from the density p; ω = p = 1 unless given.
 
     Its mean over t ~ p is ∫ ω(t) E|…|² dt whatever p is: the density sets the variance only.  The monograph, (6.2.5).
+    Raises `BadInput` for a time whose density is not positive: it can't have been drawn.
     """
+    t = as_time(t)
+    weight, p = (omega or torch.ones_like)(t), (density or torch.ones_like)(t)
+    if not bool((p > 0).all()):
+        raise BadInput("density must be positive at all times t, which are drawn from it")
     level = schedule.at(t).to(x0)
     c = combination(kind, level)
     x = column(level.alpha) * x0 + column(level.sigma) * noise
     error = predict(model, schedule, x, t, kind) - (column(c.a) * x0 + column(c.b) * noise)
-    ratio = _ratio(omega or torch.ones_like, density or torch.ones_like, torch.as_tensor(t))
-    return ratio.to(x0) * error.square().sum(-1)
-
-
-def _ratio(omega: Fn, density: Fn, t: Tensor) -> Tensor:
-    """ω(t)/p(t)."""
-    return omega(t) / density(t)
+    return (weight / p).to(x0) * error.square().sum(-1)
 
 
 def best_times(weight: Fn, rms: Fn, T: float = 1.0) -> Fn:
     """The density of times at which the estimate ω/p · (loss at t) has the least second moment:  p ∝ ω · rms.
 
     `rms` is the root of the mean square of the loss at t, over data and noise.  The least is (∫ ω rms dt)².
+    Raises `BadInput` where the two are negative somewhere, or 0 everywhere.
 
     >>> best_times(lambda t: torch.ones_like(t), lambda t: t)(torch.tensor(0.5))
     tensor(1.)
     """
     t, w = _nodes(torch.as_tensor(T, dtype=torch.float64))
-    total = (w * weight(t) * rms(t)).sum()
-    if not float(total) > 0:
+    values = weight(t) * rms(t)
+    total = (w * values).sum()
+    if not bool((values >= 0).all() & (total > 0)):
         raise BadInput("weight and rms must be positive on the clock")
     return lambda u: weight(u) * rms(u) / total.to(u)
 
@@ -80,6 +81,7 @@ def bound_mixture(omega: Fn, low: float, high: float) -> tuple[float, Fn]:
     Where ω falls in λ, ∫ ω E|ε̂ - ε|² dλ + ω(low) L(low) = ω(low) [atom · L(high) + ∫ density(λ) L(λ) dλ], with L(λ) the cost of
     the chain from λ down to `low`, atom = ω(high)/ω(low) and density = -ω'/ω(low), which together have mass 1.  The atom weighs
     a term that depends on the network.  Kingma and Gao 2023, theorem 1; the monograph (6.2.2) calls the atom's term constant.
+    Raises `BadInput` where ω does not fall from a positive value.
 
     >>> atom, density = bound_mixture(lambda lam: torch.sigmoid(2 - 2 * lam), -4.0, 4.0)
     >>> round(atom, 6)
@@ -87,26 +89,29 @@ def bound_mixture(omega: Fn, low: float, high: float) -> tuple[float, Fn]:
     """
     if not low < high:
         raise BadInput(f"low must be less than high: they are {low:g} and {high:g}")
-    ends = omega(torch.tensor([low, high], dtype=torch.float64))
-    if bool((omega(torch.linspace(low, high, 501, dtype=torch.float64)).diff() > 0).any()):
-        raise BadInput("omega must fall with lambda: a mean has no negative weights")
+    values = omega(torch.linspace(low, high, 501, dtype=torch.float64))
+    if not bool((values.diff() <= 0).all() & (values[0] > 0) & (values[-1] >= 0)):
+        raise BadInput("omega must fall with lambda, and not below 0: a mean has no negative weights")
 
     def density(lam: Tensor) -> Tensor:
-        return -_derivative(omega, as_time(lam)) / ends[0]
+        return -_derivative(omega, as_time(lam)) / values[0]
 
-    return float(ends[1] / ends[0]), density
+    return float(values[-1] / values[0]), density
 
 
 # ------------------------------------------------------------------------------------------------ densities of times
 def logit_normal(t: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """The density of t = sigmoid(z), z ~ N(mean, std²):  N(logit t; mean, std²)/(t (1 - t)).  Esser et al. 2024, section 3.1.
 
-    On the linear path -λ = logit t, so that λ is normal about -mean.
+    On the linear path -λ = logit t, so that λ is normal about -mean.  0 at both ends of the clock and outside.
     """
     if not std > 0:
         raise BadInput(f"std must be positive: it is {std:g}")
     t = as_time(t)
-    return _normal(torch.logit(t), mean, std) / (t * (1 - t))
+    inside = (t > 0) & (t < 1)
+    on_clock = torch.where(inside, t, 0.5)
+    density = _normal(torch.logit(on_clock), mean, std) / (on_clock * (1 - on_clock))
+    return torch.where(inside, density, 0 * t)  # NaN stays NaN
 
 
 def cosine_map(t: Tensor) -> Tensor:

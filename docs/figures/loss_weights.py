@@ -1,6 +1,6 @@
 """What published losses weigh: ω(λ) of the noise loss, for each entry of `concordant.impl.weights.WEIGHTINGS`, on one axis.
 
-All are scaled to 1 at λ = 0; solid lines fall throughout, so that their losses are means of variational bounds.
+All are scaled to 1 at λ = 0; solid and dotted lines never rise, so that their losses are means of variational bounds.
 Run `python docs/figures/loss_weights.py`; it writes docs/assets/loss_weights.svg and prints the table.
 """
 

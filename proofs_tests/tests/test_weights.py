@@ -12,6 +12,7 @@ from concordant.impl import weights
 from concordant.impl.conjugate import Conjugacy, polar
 from concordant.impl.energies import Pace
 from concordant.impl.preconditioning import Preconditioning
+from concordant.impl.predictions import predictor
 from concordant.impl.schedules import EDM, SCHEDULES, FlowMatching, VPLinear, schedule
 from concordant.impl.schedules.discrete import cosine_betas, zero_terminal_snr
 from concordant.impl.weights import WEIGHTINGS, weighting
@@ -68,10 +69,48 @@ def test_bad_input() -> None:
     with pytest.raises(BadInput, match="alpha_bar must hold at least two numbers"):
         zero_terminal_snr([0.5, -0.7])
     rho = torch.linspace(0, 1, 5, dtype=torch.float64)
-    with pytest.raises(BadInput, match="rho must rise"):
+    with pytest.raises(BadInput, match=r"kappa must have shape \(5,\)"):
         Pace(rho, rho[:3])
+    with pytest.raises(BadInput, match="rho must rise"):
+        Pace(rho.flip(0), 1 + rho)
     with pytest.raises(BadInput, match="rho must go from 0 to 1, and kappa be positive"):
         Pace(rho, rho)
+
+
+def test_nan_never_passes_for_a_result() -> None:
+    def broken(u: torch.Tensor) -> torch.Tensor:
+        return u * math.nan
+
+    with pytest.raises(BadInput, match="omega must fall"):
+        weights.bound_mixture(broken, -1.0, 1.0)
+    with pytest.raises(BadInput, match="omega must fall"):
+        weights.bound_mixture(torch.zeros_like, -1.0, 1.0)
+    with pytest.raises(BadInput, match="weight and rms must be positive"):
+        weights.best_times(broken, torch.ones_like)
+    with pytest.raises(BadInput, match="weight and rms must be positive"):
+        weights.best_times(lambda t: t - 0.1, torch.ones_like)
+    one = tensor([[1.0]])
+    with pytest.raises(BadInput, match="density must be positive"):
+        weights.disentangled_loss(
+            predictor(lambda x, t: x, "x0"), FlowMatching(), "x0", one, one, tensor(1.0), density=weights.logit_normal
+        )
+    assert weights.logit_normal(tensor([0.0, 1.0])).tolist() == [0.0, 0.0]
+    assert math.isnan(float(weights.logit_normal(tensor(math.nan))))
+    with pytest.raises(BadInput, match="kappa must be finite"):
+        Pace(tensor([0.0, 0.5, 1.0]), tensor([1.0, math.nan, 1.0]))
+    for asked in (
+        lambda p: p.weight(tensor(0.0)),
+        lambda p: p.target(one, one, tensor(0.0)),
+        lambda p: p.loss(lambda x, t: x, one, one, tensor(0.0)),
+    ):
+        with pytest.raises(BadInput, match="t must have sigma > 0"):
+            asked(Preconditioning(EDM()))
+    with pytest.raises(BadInput, match="sigma_data must be positive and finite"):
+        Preconditioning(EDM(), math.inf)
+    with pytest.raises(BadInput, match="offset must be in"):
+        cosine_betas(10, offset=math.nan)
+    with pytest.raises(BadInput, match="alpha_bar must hold at least two numbers"):
+        zero_terminal_snr([1.5, 0.7])
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

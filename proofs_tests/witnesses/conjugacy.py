@@ -23,7 +23,6 @@ from concordant.proofs_tests.bridge.witness import Witness
 from concordant.proofs_tests.witnesses.common import (
     Factory,
     any_diffusion,
-    bayes,
     clean_points,
     exact,
     functions,
@@ -43,11 +42,11 @@ def conditioned(s: Setting) -> Witness:
     """All kernels are the implementation's: y = x_s before x = x_t, and both marginals."""
     before, sooner = level(s, 0.5), Setting(s.case, s.lam + 0.5)
     fields: dict[str, Any] = {"p0": s.clean, "k": transition(s, before), "n": s.kernel, "m": level_kernel(s, before)}
-    fields |= {"p": s.marginal, "o": sooner.marginal, "f": s.drift, "b": bayes(s, before)}
+    fields |= {"p": s.marginal, "o": sooner.marginal, "f": s.drift}
     g = float(LinearSDE(s.case.schedule).diffusion(f64(s.t)))
     boxes = {"x0": sooner.boxes["x0"], "": s.boxes[""]}
     at = {"x": s.points(), "y": sooner.points()}
-    return Witness(boxes, fields, {"g": g}, at=at, kinds=kinds("p0 k n m p o b", "f"), name=str(s.case))
+    return Witness(boxes, fields, {"g": g}, at=at, kinds=kinds("p0 k n m p o", "f"), name=str(s.case))
 
 
 def dataset(s: Setting) -> Witness:
