@@ -118,7 +118,7 @@ def failures(ledger: Ledger) -> Iterator[str]:
                 yield f"{where}: {entry['error']}"
             else:
                 yield (
-                    f"{where}, {entry['at'] or 'everywhere'}: left {entry['left']:.12g}, right {entry['right']:.12g}, "
+                    f"{where}, {entry['at'] or 'everywhere'}: left {float(entry['left']):.12g}, right {float(entry['right']):.12g}, "
                     f"discrepancy {_number(entry['discrepancy'])} exceeds {entry['tolerance']:.0e} "
                     f"({entry['tolerance_class']})"
                 )
