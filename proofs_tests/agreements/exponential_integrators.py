@@ -356,7 +356,8 @@ def law_of_one_and_two_steps(case: Case) -> Iterator[Compare]:
             drift = (f + pull) * state[0] - pull * level.alpha * data
             return torch.stack([drift, 2 * (f + pull) * state[1] - tau**2 * g2])
 
-        one, x, ends = solver(name), torch.full((3, 1), start, dtype=torch.float64), []
+        one, x = solver(name), torch.full((3, 1), start, dtype=torch.float64)
+        ends: list[Tensor] = []
         past = [(u, torch.full_like(x, data)) for u in earlier[2 - one.memory :]]
         constant = predictor(lambda y, u: torch.full_like(y, data), "x0")
         one.sample(constant, clock, x, times, past, seed=11, callback=lambda i, y, ends=ends: ends.append(y))  # type: ignore[misc]

@@ -48,7 +48,7 @@ PAPERS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]
     "named-sdes",
     T2,
     because="composite Gauss-Legendre quadrature of the SDE's own coefficients",
-    bound=1e-8,
+    bound=1e-10,
     applies=lambda case: case.schedule.name in PAPERS,
     breaks=[
         Break("g² = (σ²)' without its second term", Schedule, "g2", lambda f: lambda self, t: self.d_sigma2(t)),
@@ -183,7 +183,7 @@ def riemann_sum(case: Case) -> Iterator[Order]:
     "continuous-time-elbo",
     T2,
     because="Gauss-Legendre quadrature over each schedule's own clock",
-    bound=1e-6,
+    bound=1e-9,
     applies=lambda case: case.line().target.components <= 12 and float(case.target.spectrum.min()) > 0.01,
     breaks=[
         Break("EDM's λ' = -1/t for every schedule", Schedule, "d_lam", lambda f: lambda self, t: -1 / t),
