@@ -1,7 +1,8 @@
 """Differential equations and divergences, as all formulations use them.
 
 `solve` is the reference: scipy's eighth-order Runge-Kutta with error control.  `euler`, `heun` and `rk4` are the plain methods
-on a given grid of times, `picard` iterates the integral equation, and `variation_of_constants` solves what is linear in x.  `divergence` differentiates a field exactly, `hutchinson` estimates its trace.
+on a given grid of times, `picard` iterates the integral equation, and `variation_of_constants` takes the linear part exactly.
+`divergence` differentiates a field exactly, `hutchinson` estimates its trace, `outflow` is what leaves a small cube.
 `pushed` changes variables by one small step of a flow; `ito` and `fokker_planck` are the two sides of stochastic calculus.
 
 A field is a function of points x (..., D) and one time t (a tensor of shape ()), with values of the shape of x.
@@ -171,7 +172,7 @@ METHODS: dict[str, Callable[[Field, Tensor, Tensor], Tensor]] = {"euler": euler,
 def follow(field: Field, x: Tensor, start: float, end: float, method: str = "reference", steps: int = 50) -> Tensor:
     """x(end) for dx/dt = field(x, t), x(start) = x: by the reference solver, or by a plain method in equal steps.
 
-    Raises `BadInput` for another method than "reference", "euler" or "heun".
+    Raises `BadInput` for another method than "reference", "euler" or "heun", or less than one step.
     """
     if method == "reference":
         return solve(field, x, start, end)
@@ -224,12 +225,17 @@ def divergence(field: Field, x: Tensor, t: Tensor) -> Tensor:
 
 
 def hutchinson(field: Field, x: Tensor, t: Tensor, probes: Tensor) -> Tensor:
-    """Unbiased estimate of ∇·field: the mean over probes v (n, ..., D) with E[v vᵀ] = I of vᵀ(∇field)v, of shape (...)."""
+    """Unbiased estimate of ∇·field: the mean over probes v (n, ..., D) with E[v vᵀ] = I of vᵀ(∇field)v, of shape (...).
+
+    Raises `BadInput` for probes of another shape.  Hutchinson 1989.
+    """
     if probes.shape[1:] != x.shape:
         raise BadInput(f"probes must have shape (n, {', '.join(map(str, x.shape))}): it has {tuple(probes.shape)}")
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         value = field(x, t)
+        if not value.requires_grad:  # a field that does not depend on x
+            return x.new_zeros(x.shape[:-1])
         products = [(torch.autograd.grad(value, x, v, retain_graph=True)[0] * v).sum(-1) for v in probes]
     return torch.stack(products).mean(0).detach()
 
@@ -269,16 +275,16 @@ def ito(h: Field, drift: Tensor, g: Tensor, x: Tensor, t: Tensor, dt: Tensor, dw
 
     `h` is a function (..., D), () → (...), twice differentiable; derivatives by automatic differentiation.
     """
+
+    def gradient(y: Tensor, u: Tensor) -> Tensor:
+        (made,) = torch.autograd.grad((h(y, u) + 0 * y.sum(-1)).sum(), y, create_graph=True)  # h may not depend on y
+        return made
+
     with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        gradient = torch.autograd.grad(h(x, t).sum(), x, create_graph=True)[0]
-        laplacian = torch.stack(
-            [torch.autograd.grad(gradient[..., i].sum(), x, retain_graph=True)[0][..., i] for i in range(x.shape[-1])]
-        ).sum(0)
-    gradient = gradient.detach()
+        here = gradient(x.detach().requires_grad_(), t).detach()
     in_time = slope(lambda u: h(x.detach(), u), t)
-    along = in_time + (gradient * drift).sum(-1) + g**2 / 2 * laplacian
-    return along * dt, g * (gradient * dw).sum(-1)
+    along = in_time + (here * drift).sum(-1) + g**2 / 2 * divergence(gradient, x, t)
+    return along * dt, g * (here * dw).sum(-1)
 
 
 def log_density_along(

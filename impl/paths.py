@@ -38,6 +38,14 @@ def _steps(times: Tensor) -> Tensor:
     return steps
 
 
+def _increments(times: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    """The lengths of the steps, and those of the path."""
+    steps = _steps(times)
+    if len(w) != len(times):
+        raise BadInput(f"w must have {len(times)} rows: it has {len(w)}")
+    return steps, w.diff(dim=0)
+
+
 def _along(steps: Tensor, like: Tensor) -> Tensor:
     """Numbers a step, ready to multiply arrays (n, ..., D)."""
     return steps.to(like).view(-1, *[1] * (like.ndim - 1))
@@ -110,23 +118,31 @@ def ito_sum(values: Tensor, w: Tensor) -> Tensor:
 def euler_maruyama(drift: Field, diffusion: Coefficient, x: Tensor, times: Tensor, w: Tensor) -> Tensor:
     """Euler-Maruyama along the path: the states (n + 1, ..., D) at `times`, from x (..., D).
 
-    `diffusion(x, t)` is one number, or of the shape of x.  Strong order ½ (1 for additive noise), weak order 1.
+    `diffusion(x, t)` is one number, or of the shape of x.  Strong order ½ (1 for additive noise), weak order 1.  Raises
+    `BadInput` for times that do not rise or a path that does not fit them.
 
     >>> times = torch.tensor([0.0, 1.0])
     >>> euler_maruyama(lambda x, t: -x, lambda x, t: 2 * x, torch.ones(1), times, torch.tensor([[0.0], [0.5]]))[-1]
     tensor([1.])
     """
     states = [x]
-    for t, h, dw in zip(times[:-1], _steps(times), w.diff(dim=0), strict=True):
+    for t, h, dw in zip(times[:-1], *_increments(times, w), strict=True):
         x = x + h * drift(x, t) + diffusion(x, t) * dw
         states.append(x)
     return torch.stack(states)
 
 
 def heun(drift: Field, diffusion: Callable[[Tensor], Tensor], x: Tensor, times: Tensor, w: Tensor) -> Tensor:
-    """Heun's method along the path, for additive noise g(t) dw: the means of f and g at both ends of Euler's step."""
+    """Heun's method along the path, for additive noise g(t) dw: the means of f and g at both ends of Euler's step.
+
+    The states (n + 1, ..., D) at `times`, from x (..., D).  Raises `BadInput` as `euler_maruyama` does.
+
+    >>> times, w = torch.tensor([0.0, 1.0]), torch.tensor([[0.0], [0.5]])
+    >>> heun(lambda x, t: -x, lambda t: 2 * t, torch.ones(1), times, w)[-1]
+    tensor([0.7500])
+    """
     states = [x]
-    for t, s, h, dw in zip(times[:-1], times[1:], _steps(times), w.diff(dim=0), strict=True):
+    for t, s, h, dw in zip(times[:-1], times[1:], *_increments(times, w), strict=True):
         here, noise = drift(x, t), (diffusion(t) + diffusion(s)) / 2 * dw
         x = x + h * (here + drift(x + h * here + noise, s)) / 2 + noise
         states.append(x)
@@ -137,12 +153,12 @@ def linear(schedule: Schedule, x: Tensor, times: Tensor, w: Tensor, noise: Tenso
     """The solution of the schedule's linear SDE at `times`, jointly with w: x_t = (α_t/α_s) x_s + ∫ (α_t/α_u) g(u) dw_u.
 
     Of the integral over a step, Δw tells the part c/h Δw with c = ∫ (α_t/α_u) g du; what it does not tell is independent of it,
-    of variance σ²_{t|s} - c²/h, and is made of standard normal `noise` (n, ..., D).
+    of variance σ²_{t|s} - c²/h, and is made of standard normal `noise` (n, ..., D).  Raises `BadInput` for shapes that do not fit.
     """
     if noise.shape != w[1:].shape:
         raise BadInput(f"noise must have shape {tuple(w[1:].shape)}: it has {tuple(noise.shape)}")
     sde, states = LinearSDE(schedule), [x]
-    for t, s, h, dw, z in zip(times[:-1], times[1:], _steps(times), w.diff(dim=0), noise, strict=True):
+    for t, s, h, dw, z in zip(times[:-1], times[1:], *_increments(times, w), noise, strict=True):
         ratio, variance = sde.transition(t, s)
         shared = shared_part(schedule, t, s, nodes)
         left = (variance - shared**2 / h).clamp_min(0).sqrt()
@@ -169,8 +185,14 @@ def girsanov(drifts: Tensor, others: Tensor, g: Tensor, times: Tensor, x: Tensor
         Σ_k δ_k·Δw̃_k - ½ h_k |δ_k|²,   δ = (f - f̃)/g,   Δw̃ = (Δx - h f̃)/g,
 
     for drifts f and f̃ (n, ..., D) at the starts of the steps and g one number, or one a step.  Δw̃ are the increments of the
-    noise under P̃: with those under P, Δw = (Δx - h f)/g, the square has the sign +.  The book's C.2.
+    noise under P̃: with those under P, Δw = (Δx - h f)/g, the square has the sign +.  The book's C.2.  Raises `BadInput` for
+    paths or drifts that do not fit the times.
     """
+    if len(x) != len(times) or drifts.shape != others.shape or len(drifts) != len(times) - 1:
+        raise BadInput(
+            f"x must have {len(times)} rows, drifts and others one less: they have shapes "
+            f"{tuple(x.shape)}, {tuple(drifts.shape)} and {tuple(others.shape)}"
+        )
     h = _along(_steps(times), drifts)
     g = _along(g.expand(len(drifts)), drifts)
     delta, noise = (drifts - others) / g, (x.diff(dim=0) - h * others) / g

@@ -170,31 +170,26 @@ def ito_isometry() -> Theorem:
     p, half = scalar("p")(x, t), lift(HALF * g(t) ** 2)
     heat = fokker_planck(b=NOTHING)
 
-    def moment(of: Expr, rate: Expr, why: Reason) -> Theorem:
-        slope = grad(of, x)
-        grows = (
-            derive(d_dt(integral(of * p, x), t))
-            .to(integral(of * d_dt(p, t), x), by=under_integral)
-            .to(integral(of * half * lap(p, x), x), by=using(heat.inside(lambda e: integral(of * e, x))))
-            .to(-integral(half * dot(grad(p, x), slope), x), by=divergence_theorem(half * of * grad(p, x), x))
-            .to(integral(half * p * div(slope, x), x), by=using(divergence_theorem(-half * p * slope, x)))
-            .to(rate, by=why)
-        ).qed()
-        total = integral(of * p, x)
-        by = using(
-            fundamental_theorem(total, t, 0, end).inside(lambda e: -e), text="the fundamental theorem of calculus"
-        )
-        return (
-            derive(substitute(total, {t: end}) - substitute(total, {t: sp.Integer(0)}))
-            .to(over_time(d_dt(total, t), t, 0, end), by=by & under_integral)
-            .to(
-                over_time(rate, t, 0, end),
-                by=using(grows.inside(lambda e: over_time(e, t, 0, end)), text="the rate") & under_integral,
-            )
-        ).qed()
-
     off = coords(x) - vector("a")()
-    return moment(off.at(i) * off.at(j), lift(g(t) ** 2) * delta(i, j), normalised("p"))
+    of, rate = off.at(i) * off.at(j), lift(g(t) ** 2) * delta(i, j)
+    slope, total = grad(of, x), integral(of * p, x)
+    grows = (
+        derive(d_dt(total, t))
+        .to(integral(of * d_dt(p, t), x), by=under_integral)
+        .to(integral(of * half * lap(p, x), x), by=using(heat.inside(lambda e: integral(of * e, x))))
+        .to(-integral(half * dot(grad(p, x), slope), x), by=divergence_theorem(half * of * grad(p, x), x))
+        .to(integral(half * p * div(slope, x), x), by=using(divergence_theorem(-half * p * slope, x)))
+        .to(rate, by=normalised("p"))
+    ).qed()
+    by = using(fundamental_theorem(total, t, 0, end).inside(lambda e: -e), text="the fundamental theorem of calculus")
+    return (
+        derive(substitute(total, {t: end}) - substitute(total, {t: sp.Integer(0)}))
+        .to(over_time(d_dt(total, t), t, 0, end), by=by & under_integral)
+        .to(
+            over_time(rate, t, 0, end),
+            by=using(grows.inside(lambda e: over_time(e, t, 0, end)), text="the rate") & under_integral,
+        )
+    ).qed()
 
 
 @derivation("square-of-brownian-motion", notation={"p": "_t", "dx": "dw"})

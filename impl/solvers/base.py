@@ -15,6 +15,7 @@ order has a limit.
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -150,7 +151,7 @@ class Solver(ABC):
 
         `past` are times before the first (further from data), the earliest first, with the predictions there, of the
         solver's kind: what a multistep method starts from.  `callback` is called after each step with its number and x.
-        Raises `BadInput` for times that do not fall, and `ArithmeticError` where the result is not finite.
+        Raises `BadInput` for times that do not fall, in `past` and on, and `ArithmeticError` where the result is not finite.
 
         >>> from concordant.impl.schedules import schedule
         >>> from concordant.impl.targets import target
@@ -161,6 +162,9 @@ class Solver(ABC):
         torch.Size([5, 2])
         """
         run = self.run(model, Grid(schedule, times), x, seed)
+        line = [*(float(t) for t, _ in past), float(times[0])]
+        if not all(earlier > later for earlier, later in itertools.pairwise(line)):
+            raise BadInput(f"past must hold falling times before the first: they are {line[:-1]}, then {line[-1]:g}")
         run.past += [Known(run.grid.at_time(torch.as_tensor(t, dtype=times.dtype)), value) for t, value in past]
         for i in range(run.grid.steps):
             if float(run.grid.sigma[i + 1]) == 0:

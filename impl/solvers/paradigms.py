@@ -34,7 +34,8 @@ def paradigms(
     """The trajectory of DDIM from x (..., D) along falling `times`, by sweeps over windows.
 
     `tolerance` bounds the mean square change of a node, relative to its noise variance; at 0 the result is DDIM's own.
-    Raises `BadInput` for a window below 1 or a negative tolerance.
+    Raises `BadInput` for a window below 1, a negative tolerance or times that do not fall, and `ArithmeticError` where the
+    result is not finite.
     """
     if window < 1:
         raise BadInput(f"window must be at least 1: it is {window}")
@@ -59,9 +60,10 @@ def paradigms(
         ) ** 2
         y[start + 1 : end + 1] = new
         sweeps += 1
-        late = (change > tolerance**2).nonzero().flatten()
+        late = (~(change <= tolerance**2)).nonzero().flatten()  # what is not a number is late too
         moved = int(late[0]) if len(late) else end - start
         start += max(1, moved)
-        if start + window <= grid.steps + window:  # a first guess for the nodes that come into the window
-            y[end + 1 : start + window + 1] = y[end]
+        y[end + 1 : start + window + 1] = y[end]  # a first guess for the nodes that come into the window
+    if not bool(y.isfinite().all()):
+        raise ArithmeticError("paradigms: the result is not finite")
     return Sweeps(alpha.view(shape) * y, sweeps)

@@ -14,7 +14,21 @@ from concordant.impl.flow import FlowMatching, GaussianPath
 from concordant.impl.predictions import Prediction, predictor
 from concordant.impl.schedules import Schedule
 from concordant.impl.sde import LinearSDE
-from concordant.impl.solvers import DDIM, EDM, SOLVERS, Grid, Node, RungeKutta, adams, exponential, solver, step_grid
+from concordant.impl.solvers import (
+    DDIM,
+    EDM,
+    SOLVERS,
+    DPMSolverPP2M,
+    Grid,
+    Known,
+    Node,
+    Run,
+    RungeKutta,
+    adams,
+    exponential,
+    solver,
+    step_grid,
+)
 from concordant.impl.targets import marginal
 from concordant.proofs_tests.agreement import T0, T1, T2, T4, T5, AtMost, Break, Compare, Order, agreement, scaled
 from concordant.proofs_tests.case import Case, few_on_a_line
@@ -31,7 +45,7 @@ NOISY, CLEAN = -0.8, 0.4
     applies=lambda case: case.target.components <= 100,
     breaks=[
         Break("half of the velocity", LinearSDE, "ode_drift", lambda f: lambda self, m, x, t: 0.5 * f(self, m, x, t)),
-        Break("the integral in t instead of λ", Schedule, "d_lam", lambda f: lambda self, t: f(self, t) ** 0 * -2.0),
+        Break("a constant for λ'", Schedule, "d_lam", lambda f: lambda self, t: f(self, t) ** 0 * -2.0),
     ],
 )
 def integrals_along_the_flow(case: Case) -> Iterator[Compare]:
@@ -62,7 +76,12 @@ def integrals_along_the_flow(case: Case) -> Iterator[Compare]:
     bound=1e-9,
     float32=True,
     breaks=[
-        Break("√(1 - SNR ratio) kept as noise", DDIM, "spread", lambda f: lambda self, s, t: 0.3 * t.sigma),
+        Break(
+            "a part of ε̂ taken away, as for noise, and none put in",
+            DDIM,
+            "spread",
+            lambda f: lambda self, s, t: 0.3 * t.sigma,
+        ),
         Break("the score off by its scale", marginal.Marginal, "score", lambda f: scaled(f, 1.1)),
     ],
 )
@@ -110,9 +129,7 @@ def _upside_down(self: DDIM, s: Node, t: Node) -> Tensor:
     because="closed forms on both sides",
     bound=1e-9,
     breaks=[
-        Break(
-            "η on the variance, not on its root", DDIM, "spread", lambda f: lambda self, s, t: f(self, s, t) * self.eta
-        ),
+        Break("η² for η", DDIM, "spread", lambda f: lambda self, s, t: f(self, s, t) * self.eta),
         Break("c with σ_s/σ_t upside down, as printed", DDIM, "spread", lambda f: _upside_down),
     ],
 )
@@ -142,7 +159,7 @@ def family_keeps_the_marginals(case: Case) -> Iterator[Compare]:
     bound=1e-9,
     breaks=[
         Break(
-            "σ'/σ for a constant rate",
+            "a velocity with 0.01 x more",
             FlowMatching,
             "one_sided",
             lambda f: lambda self, x, x0, t: f(self, x, x0, t) + 0.01 * x,
@@ -249,8 +266,7 @@ def euler_differs_elsewhere(case: Case) -> Iterator[Order]:
     ],
 )
 def exact_for_one_point(case: Case) -> Iterator[Compare]:
-    """With one data point m the flow is α m + σ ε for a fixed ε: the exponential methods are there in one step of any length,
-    to rounding; and the model's noise does not change along it."""
+    """With one data point m the flow is α m + σ ε for a fixed ε: the exponential methods are there in one long step."""
     clock, m = case.schedule, case.target.means[:1].double()
     s, t = f64(case.time(-1.5)), f64(case.time(2.0))
     noise = case.clean_and_noise(3)[1].double()
@@ -267,7 +283,13 @@ def exact_for_one_point(case: Case) -> Iterator[Compare]:
         yield Compare(got, want, norm(x).unsqueeze(-1) + norm(m) + 1, at=one.name)
 
 
-#: Solvers whose steps are exact in law for a constant prediction of the data, with the τ of their process; None: any.
+def _misremembered(run: Run) -> Run:
+    """The run, its predictions so far 1 % off."""
+    run.past[:] = [Known(one.node, 1.01 * one.value) for one in run.past]
+    return run
+
+
+#: Solvers whose steps are exact in law for a constant prediction of the data, with the τ of their process.
 LAWFUL = {
     "sde-dpm-solver++(1)": 1.0,
     "sde-dpm-solver++(2m)": 1.0,
@@ -283,25 +305,49 @@ LAWFUL = {
     bound=1e-9,
     breaks=[
         Break(
-            "the noise of τ = 0",
+            "a tenth of the noise missing",
             adams,
             "linear_part",
             lambda f: lambda k, tau, s, t: (*f(k, tau, s, t)[:2], 0.9 * f(k, tau, s, t)[2], f(k, tau, s, t)[3]),
         ),
         Break(
-            "e^{-h} for e^{-τ²h}",
+            "the linear factor 1 % off",
             adams,
             "linear_part",
             lambda f: lambda k, tau, s, t: (f(k, tau, s, t)[0] * (1 + 0.01 * tau), *f(k, tau, s, t)[1:]),
         ),
+        Break(
+            "the earlier predictions' weights 1 % off",
+            adams,
+            "weights",
+            lambda f: lambda d, h, rate: f(d, h, rate) * (1 + 0.01 * (d < 0)),
+        ),
+        Break(
+            "2M with its earlier predictions 1 % off",
+            DPMSolverPP2M,
+            "step",
+            lambda f: lambda self, run, i, x: f(self, _misremembered(run), i, x),
+        ),
+        Break(
+            "less noise in the corrector than in its step",
+            adams.ExponentialAdams,
+            "_move",
+            lambda f: lambda self, run, x, s, t, n, z: f(self, run, x, s, t, n, z if n <= self.degree + 1 else 0.9 * z),
+        ),
     ],
 )
-def law_of_a_step(case: Case) -> Iterator[Compare]:
-    """For a constant prediction of the data one step of SDE-DPM-Solver++ 1, 2M, 3M and of SA-Solver has the mean and the
-    variance of dx = [f x - ½(1+τ²) g² s] dt + τ g dw̄, s = (α x̂_0 - x)/σ², from a point."""
+def law_of_one_and_two_steps(case: Case) -> Iterator[Compare]:
+    """For a constant prediction of the data a step, and two, of SDE-DPM-Solver++ 1, 2M, 3M and of SA-Solver with its corrector,
+    full history before them, have the mean and the variance of dx = [f x - ½(1+τ²) g² s] dt + τ g dw̄, s = (α x̂_0 - x)/σ², from a
+    point."""
     clock = case.schedule
-    s, t = case.time(NOISY), case.time(CLEAN)
-    times, start, data = f64([s, t]), 0.7, -0.4
+    s, middle, t = (case.time(lam) for lam in (NOISY, -0.1, CLEAN))
+    times, start, data = f64([s, middle, t]), 0.7, -0.4
+    earlier = [case.time(lam) for lam in (NOISY - 0.9, NOISY - 0.4)]
+    # unit noise of both steps, and x_t = mean + a z_1 + b z_2 read off three points
+    random = torch.Generator().manual_seed(11)
+    noise = [torch.randn(3, 1, generator=random, dtype=torch.float64) for _ in range(2)]
+    rows = torch.cat([torch.ones_like(noise[0]), *noise], 1)
     for name, tau in LAWFUL.items():
 
         def moments(state: Tensor, u: Tensor, tau: float = tau) -> Tensor:
@@ -310,13 +356,18 @@ def law_of_a_step(case: Case) -> Iterator[Compare]:
             drift = (f + pull) * state[0] - pull * level.alpha * data
             return torch.stack([drift, 2 * (f + pull) * state[1] - tau**2 * g2])
 
-        want = calculus.solve(moments, f64([start, 0.0]), s, t, 1e-12, 1e-13)
-        one, x = solver(name), torch.full((2, 1), start, dtype=torch.float64)
-        got = one.sample(predictor(lambda y, u: torch.full_like(y, data), "x0"), clock, x, times, seed=11)[:, 0]
-        z = torch.randn(2, 1, generator=torch.Generator().manual_seed(11), dtype=torch.float64)[:, 0]
-        spread = (got[0] - got[1]) / (z[0] - z[1])
-        yield Compare(got[0] - spread * z[0], want[0], want[0].abs() + 1, at=f"{name}, mean")
-        yield Compare(spread**2, want[1], want[1], at=f"{name}, variance")
+        one, x = solver(name), torch.full((3, 1), start, dtype=torch.float64)
+        ends: list[Tensor] = []
+        past = [(u, torch.full_like(x, data)) for u in earlier[2 - one.memory :]]
+        constant = predictor(lambda y, u: torch.full_like(y, data), "x0")
+        one.sample(constant, clock, x, times, past, seed=11, callback=lambda i, y, ends=ends: ends.append(y))  # type: ignore[misc]
+        want = f64([start, 0.0])
+        for k, end in enumerate(ends):
+            want = calculus.solve(moments, want, float(times[k]), float(times[k + 1]), 1e-12, 1e-13)
+            mean_, *spreads = torch.linalg.solve(rows, end)[:, 0]
+            variance = torch.stack(spreads).square().sum()
+            yield Compare(mean_, want[0], want[0].abs() + 1, at=f"{name}, mean after step {k + 1}")
+            yield Compare(variance, want[1], want[1], at=f"{name}, variance after step {k + 1}")
 
 
 @agreement(
@@ -327,29 +378,38 @@ def law_of_a_step(case: Case) -> Iterator[Compare]:
     applies=lambda case: float(case.schedule.lam(case.schedule.T)) < -3,
     breaks=[
         Break(
-            "the level raised by γ itself", EDM, "raised", lambda f: lambda self, run, s: run.grid.at_lam(s.lam - 0.4)
+            "raised everywhere, by 0.4 in λ", EDM, "raised", lambda f: lambda self, run, s: run.grid.at_lam(s.lam - 0.4)
         ),
         Break("no raise", EDM, "raised", lambda f: lambda self, run, s: s),
+        Break("noise 1 % too large", Run, "noise", lambda f: lambda self, x: 1.01 * f(self, x)),
     ],
 )
 def churn_keeps_the_marginals(case: Case) -> Iterator[Compare]:
-    """The raise goes from σ/α to (1 + γ) σ/α, γ = min(S_churn/steps, √2 - 1), within [S_min, S_max] only; and a point of the
-    mixture's p_s with the added noise has the raised level's marginal: log-densities of the convolved mixture."""
+    """The raise goes from σ/α to (1 + γ) σ/α, γ = min(S_churn/steps, √2 - 1), within [S_min, S_max] only; and the point that the
+    step shows to the model is a x_s + c z with a α_s = α and a² σ_s² + c² = σ² of the time that it tells: read off a step."""
     clock = case.schedule
-    times = clock.t_of_lam(f64([-1.0, -0.2, 0.6, 1.4]))
-    grid = Grid(clock, times)
+    grid = Grid(clock, clock.t_of_lam(f64([-1.0, -0.2, 0.6, 1.4])))
+    shown: list[tuple[Tensor, Tensor]] = []
+
+    def model(x: Tensor, t: Tensor) -> Prediction:
+        shown.append((x, t))
+        return Prediction("epsilon", torch.zeros_like(x))
+
+    x = f64([[0.0], [0.0], [1.0]])
+    z = torch.randn(3, 1, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    rows = torch.cat([x, z, torch.ones_like(x)], 1)
     for churn, want in ((0.3, 0.1), (9.0, math.sqrt(2) - 1)):
         one = EDM(churn=churn, s_min=float(grid[2].rho) * 0.99, s_max=float(grid[1].rho) * 1.01)
-        run = one.run(predictor(lambda y, u: 0 * y, "epsilon"), grid, torch.zeros(1, 1), 0)
         for i, factor in ((0, 1.0), (1, 1 + want), (2, 1 + want)):
-            raised = one.raised(run, grid[i])
-            yield Compare(raised.rho, grid[i].rho * factor, raised.rho, at=f"churn {churn}, node {i}")
-        raised, here = one.raised(run, grid[1]), grid[1]
-        added = (raised.rho**2 - here.rho**2) * raised.alpha**2  # at the raised level's scale
-        scale = raised.alpha / here.alpha
-        yield Compare(
-            (here.sigma * scale) ** 2 + added, raised.sigma**2, raised.sigma**2, at=f"churn {churn}, variance"
-        )
+            shown.clear()
+            one.step(one.run(model, grid, x, 3), i, x)
+            (point, told), here, at = shown[0], grid[i], f"churn {churn}, node {i}"
+            a, c, rest = torch.linalg.solve(rows, point)[:, 0]
+            alpha, sigma = clock.alpha(told), clock.sigma(told)
+            yield Compare(sigma / alpha, here.rho * factor, here.rho, at=f"{at}, level")
+            yield Compare(a * here.alpha, alpha, alpha, at=f"{at}, mean")
+            yield Compare((a * here.sigma) ** 2 + c**2, sigma**2, sigma**2, at=f"{at}, variance")
+            yield Compare(rest, f64(0.0), alpha, at=f"{at}, nothing else")
 
 
 @agreement(
@@ -377,6 +437,13 @@ def bounded_noise(case: Case) -> Iterator[AtMost]:
         yield AtMost(size, float(x.shape[-1]), float(x.shape[-1]), at=f"λ = {lam}")
 
 
+def _stages(name: str) -> int:
+    """Three for DPM-Solver-3, two for Heun's methods, EDM's, DPM-Solver-2 and 2S, one for all others."""
+    if name == "dpm-solver-3":
+        return 3
+    return 2 if any(part in name for part in ("heun", "edm", "dpm-solver-2", "(2s)")) else 1
+
+
 @agreement(
     "calls-of-a-solver",
     T0,
@@ -386,7 +453,7 @@ def bounded_noise(case: Case) -> Iterator[AtMost]:
     ],
 )
 def calls(case: Case) -> Iterator[Compare]:
-    """A counter in the model: steps × the calls that each solver declares."""
+    """A counter in the model: steps × the calls that each solver declares, which are its stages."""
     times = step_grid("uniform-lam", case.schedule, 4, case.time(1.0), case.time(-1.0))
     x, asked = case.sample(float(times[0]), 1), [0]
 
@@ -398,3 +465,4 @@ def calls(case: Case) -> Iterator[Compare]:
         asked[0] = 0
         one.sample(model, case.schedule, x, times, seed=0)
         yield Compare(f64(asked[0]), f64(4 * one.calls), at=one.name)
+        yield Compare(f64(asked[0]), f64(4 * _stages(one.name)), at=f"{one.name}, by its stages")

@@ -48,7 +48,7 @@ PAPERS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]]
     "named-sdes",
     T2,
     because="composite Gauss-Legendre quadrature of the SDE's own coefficients",
-    bound=1e-8,
+    bound=1e-10,
     applies=lambda case: case.schedule.name in PAPERS,
     breaks=[
         Break("g² = (σ²)' without its second term", Schedule, "g2", lambda f: lambda self, t: self.d_sigma2(t)),
@@ -79,16 +79,28 @@ def as_in_their_papers(case: Case) -> Iterator[Compare]:
     breaks=[Break("f = α'", Schedule, "f", lambda f: lambda self, t: self.d_alpha(t))],
 )
 def integral_of_the_drift(case: Case) -> Iterator[Compare]:
-    """∫ f dt up to 1 - 2^{-k} is log α there, without bound as k grows where α_T = 0, and then g² grows like 1/(1-t) too."""
+    """∫ f dt up to 1 - 2^{-k} is log α there, without bound as k grows where α_T = 0."""
     own = case.schedule
     ends = 1 - f64(2.0) ** -torch.arange(0, 31, dtype=torch.float64)
     pieces = torch.stack([(w * own.f(nodes)).sum() for nodes, w in (panels(ends[k : k + 2], 24) for k in range(30))])
     for k in (3, 10, 30):
         want = own.alpha(ends[k]).log()
         yield Compare(pieces[:k].sum(), want, want.abs(), at=f"k = {k}")
-    if float(own.alpha(f64(1.0))) < 1e-12:
-        rate = (own.g2(ends[20:]) * (1 - ends[20:])).diff().abs()
-        yield Compare(rate, torch.zeros_like(rate), 1e4, at="g² (1 - t) settles")
+
+
+@agreement(
+    "pure-noise-in-finite-time",
+    T2,
+    because="two values extrapolated, off by O((1-t)²)",
+    bound=1e-9,
+    applies=lambda case: case.schedule.T == 1 and float(case.schedule.alpha(f64(1.0))) < 1e-12,
+    breaks=[Break("g² = (σ²)' without its second term", Schedule, "g2", lambda f: lambda self, t: self.d_sigma2(t))],
+)
+def noise_at_the_end(case: Case) -> Iterator[Compare]:
+    """g² (1 - t) tends to 2 as t → 1 where α_T is a simple zero and σ_T = 1: no such SDE has a bounded g."""
+    left = f64([2.0**-17, 2.0**-18])
+    one, other = case.schedule.g2(1 - left) * left
+    yield Compare(2 * other - one, f64(2.0), 2.0)
 
 
 @agreement(
@@ -102,8 +114,7 @@ def integral_of_the_drift(case: Case) -> Iterator[Compare]:
     ],
 )
 def pairs_of_functions(case: Case) -> Iterator[Compare | AtMost]:
-    """α_0 = 1, σ_0 = 0, both positive between; and α, σ as the table of interpolants writes them, with α² + σ² = 1 for the
-    variance-preserving ones."""
+    """α_0 = 1, σ_0 = 0, both positive between; and α, σ as the table of interpolants writes them."""
     own = case.schedule
     start = own.at(0.0)
     yield Compare(torch.stack([start.alpha, start.sigma]), f64([1.0, 0.0]), at="t = 0")
@@ -118,7 +129,10 @@ def pairs_of_functions(case: Case) -> Iterator[Compare | AtMost]:
         "vp-linear": (torch.exp(-_integral(inside) / 2), torch.sqrt(1 - torch.exp(-_integral(inside)))),
         "sub-vp": (torch.exp(-_integral(inside) / 2), 1 - torch.exp(-_integral(inside))),
     }
-    alpha, sigma = tables.get(own.name, (level.alpha, torch.sqrt(1 - level.alpha**2)))  # else variance preserving
+    angle = math.pi / 2 * (inside + 0.008) / 1.008
+    cosine = torch.cos(angle) / math.cos(math.pi / 2 * 0.008 / 1.008)
+    tables["vp-cosine"] = (cosine, torch.sqrt(1 - cosine**2))
+    alpha, sigma = tables[own.name]
     yield Compare(level.alpha, alpha, 1.0, at="α")
     yield Compare(level.sigma, sigma, sigma.clamp_min(1e-3), at="σ")
 
@@ -148,7 +162,7 @@ RIEMANN = [8, 16, 32, 64]
             "mean",
             lambda f: lambda self, x, kind, label=None: (0.7 if kind == "x0" else 1) * f(self, x, kind, label),
         ),
-        Break("SNR for its change", Schedule, "snr", lambda f: lambda self, t: f(self, t) ** 1.02),
+        Break("SNR to the power 1.02", Schedule, "snr", lambda f: lambda self, t: f(self, t) ** 1.02),
     ],
 )
 def riemann_sum(case: Case) -> Iterator[Order]:
@@ -169,7 +183,7 @@ def riemann_sum(case: Case) -> Iterator[Order]:
     "continuous-time-elbo",
     T2,
     because="Gauss-Legendre quadrature over each schedule's own clock",
-    bound=1e-6,
+    bound=1e-9,
     applies=lambda case: case.line().target.components <= 12 and float(case.target.spectrum.min()) > 0.01,
     breaks=[
         Break("EDM's λ' = -1/t for every schedule", Schedule, "d_lam", lambda f: lambda self, t: -1 / t),

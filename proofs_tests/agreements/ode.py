@@ -90,7 +90,7 @@ def limit_of_the_iterates(case: Case) -> Iterator[Compare]:
     because="an inequality; iterates on Chebyshev nodes to eleven digits",
     breaks=[
         Break("the integral doubled", calculus, "picard", lambda f: lambda v, *a: f(lambda x, t: 2 * v(x, t), *a)),
-        Break("k for k + 1 in the factorial's power of t", sys.modules[__name__], "bound", lambda f: _late(f)),
+        Break("k + 2 for k + 1, in the power and in the factorial", sys.modules[__name__], "bound", lambda f: _late(f)),
     ],
 )
 def changes_of_the_iterates(case: Case) -> Iterator[AtMost]:
@@ -226,7 +226,7 @@ ORDERS: dict[str, tuple[str, float]] = {"euler": ("Euler", 1.0), "heun": ("Heun"
             lambda f: lambda v, x, times: _flat(v, x, times),
         ),
         Break(
-            "the slope at the step's end",
+            "slopes a thousandth of a step late",
             calculus,
             "rk4",
             lambda f: lambda v, x, times: f(lambda y, t: v(y, t + 1e-3 * times.diff()[0]), x, times),

@@ -44,7 +44,7 @@ GIRSANOV_BREAKS = [
 
 
 def _diffusions(case: Case, times: Tensor) -> Tensor:
-    """The schedule's g, in units that make the time on the grid 1."""
+    """The schedule's g at the starts of the steps."""
     return LinearSDE(case.schedule).diffusion(times[:-1])
 
 
@@ -152,7 +152,7 @@ def _half_rate(case: Case, t: Tensor) -> Tensor:
             "reverse_drift",
             lambda f: lambda self, m, x, t, gamma=None: f(self, m, x, t, 0 * t),
         ),
-        Break("g for g²", LinearSDE, "diffusion", lambda f: lambda self, t: f(self, t) ** 0.5),
+        Break("√g for g", LinearSDE, "diffusion", lambda f: lambda self, t: f(self, t) ** 0.5),
     ],
 )
 def divergence_of_chains(case: Case) -> Iterator[Order]:
@@ -227,7 +227,7 @@ def divergence_of_a_step(case: Case) -> Iterator[Compare]:
     breaks=[
         Break("a velocity 1 % off", marginal.Marginal, "velocity", lambda f: scaled(f, 1.01)),
         Break(
-            "a transition without noise of its own",
+            "a transition 5 % too steep",
             LinearSDE,
             "transition",
             lambda f: lambda self, s, t: (f(self, s, t)[0] * 1.05, f(self, s, t)[1]),

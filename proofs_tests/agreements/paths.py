@@ -156,7 +156,7 @@ def solution(case: Case, steps: int) -> tuple[Tensor, Tensor, Tensor]:
 
 TRANSITION_BREAKS = [
     Break(
-        "the ratio of the α's turned round",
+        "the ratio of the α's turned round, and 0.01 more",
         LinearSDE,
         "transition",
         lambda f: lambda self, s, t: (1 / f(self, s, t)[0] + 0.01, f(self, s, t)[1]),
@@ -177,7 +177,7 @@ TRANSITION_BREAKS = [
     breaks=[
         *TRANSITION_BREAKS,
         Break(
-            "noise that does not grow on",
+            "2 % less in common with the path",
             paths,
             "shared_part",
             lambda f: lambda clock, s, t, n: 0.98 * f(clock, s, t, n),
@@ -231,7 +231,7 @@ ORDER_BREAKS = [
         lambda f: lambda b, g, x, times, w: f(b, lambda y, t: 1.01 * g(y, t), x, times, w),
     ),
     Break(
-        "the drift at half its size",
+        "half of the drift, and 0.01 x",
         paths,
         "euler_maruyama",
         lambda f: lambda b, g, x, times, w: f(lambda y, t: b(y, t) / 2 + 0.01 * y, g, x, times, w),

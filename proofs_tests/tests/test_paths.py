@@ -121,9 +121,26 @@ def test_what_is_not_a_path_is_refused() -> None:
         paths.ito_sum(w, w)
     with pytest.raises(BadInput, match="noise must have shape"):
         paths.linear(schedule("ve"), w[0], times / 4, w, w)
+    with pytest.raises(BadInput, match="w must have 3 rows: it has 2"):
+        paths.euler_maruyama(bent, lambda x, t: x, w[0], times, w[1:])
+    with pytest.raises(BadInput, match="w must have 3 rows: it has 2"):
+        paths.heun(bent, lambda t: t, w[0], times, w[1:])
+    with pytest.raises(BadInput, match="x must have 3 rows, drifts and others one less"):
+        paths.girsanov(w[1:], w[1:], torch.tensor(1.0), times, w[1:])
 
 
 # -------------------------------------------------------------------- ordinary
+def test_functions_that_are_linear_or_constant_in_the_point() -> None:
+    x, t = torch.tensor([[1.0, 2.0]]), torch.tensor(0.5)
+    along, across = calculus.ito(lambda y, u: y.sum(-1) + u, 3 * x, torch.tensor(2.0), x, t, torch.tensor(0.1), x)
+    torch.testing.assert_close(along, torch.tensor([0.1 * (1 + 9)]))
+    torch.testing.assert_close(across, torch.tensor([6.0]))
+    along, across = calculus.ito(lambda y, u: u**2, x, torch.tensor(2.0), x, t, torch.tensor(0.1), x)
+    torch.testing.assert_close(along, torch.tensor([0.1]))
+    torch.testing.assert_close(across, torch.tensor([0.0]))
+    assert float(calculus.hutchinson(lambda y, u: torch.ones_like(y), x, t, torch.ones(3, 1, 2))) == 0
+
+
 @pytest.mark.parametrize(("name", "theirs"), [("euler", "euler"), ("rk4", "rk4")])
 def test_methods_are_torchdiffeqs(name: str, theirs: str) -> None:
     times = torch.linspace(0, 2, 11, dtype=torch.float64)

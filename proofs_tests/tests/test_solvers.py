@@ -245,23 +245,23 @@ def test_paradigms_with_a_tolerance() -> None:
     assert errors[1] < errors[0] / 10
 
 
-def test_edm_raises_the_level_and_keeps_the_marginals() -> None:
-    """γ = min(churn/steps, √2 - 1) inside [s_min, s_max] only; the raised point has the marginal of the raised level."""
-    own = schedule("edm")
-    one = EDM(churn=4.0, s_min=0.5, s_max=3.0)
-    run = one.run(
-        predictor(lambda x, t: torch.zeros_like(x), "epsilon"), Grid(own, f64([2.0, 1.0, 0.4, 0.1])), f64([[0.0]])
-    )
-    assert float(one.raised(run, run.grid[0]).rho) == pytest.approx(2.0 * np.sqrt(2))
-    assert one.raised(run, run.grid[2]) is run.grid[2] or float(one.raised(run, run.grid[2]).rho) == pytest.approx(0.4)
+@pytest.mark.parametrize(("churn", "gamma"), [(0.3, 0.1), (4.0, np.sqrt(2) - 1)])
+def test_edm_raises_the_level(churn: float, gamma: float) -> None:
+    """By γ = min(churn/steps, √2 - 1) inside [s_min, s_max]; outside, and where the clock ends below, not at all."""
+    own, one = schedule("edm"), EDM(churn=churn, s_min=0.5, s_max=79.9)
+    grid = Grid(own, f64([79.95, 79.0, 2.0, 0.4]))
+    run = one.run(predictor(lambda x, t: torch.zeros_like(x), "epsilon"), grid, f64([[0.0]]))
+    above, at_the_end, inside, below = (grid[i] for i in range(4))
+    assert float(one.raised(run, inside).rho) == pytest.approx(2.0 * (1 + gamma), rel=1e-12)
+    for node in (above, at_the_end, below):
+        assert one.raised(run, node) is node
 
 
-@pytest.mark.parametrize("name", [n for n, one in SOLVERS.items() if one.stochastic and one.exact is not None])
+@pytest.mark.parametrize("name", [n for n, one in SOLVERS.items() if one.stochastic])
 def test_stochastic_steps_keep_the_conditional_law(name: str) -> None:
-    """For one data point, x_t ~ N(α x_0, σ² I) stays so: mean and variance of the map's affine form are exact."""
+    """For one data point, x_t ~ N(α x_0, σ² I) stays so, to five standard errors; the noise is constant along the flow, so that
+    Heun's method in σ/α is exact too."""
     one, own = solver(name), schedule("vp-linear")
-    if isinstance(one, EDM):
-        pytest.skip("its Heun step is checked by the raise of the level")
     model = predictor(lambda x, t: torch.zeros_like(x), "x0")  # the data point 0
     times = own.t_of_lam(f64([-1.0, -0.4, 0.3]))
     n = 40000
@@ -308,10 +308,20 @@ def test_bad_input(make: Callable[[], object], message: str) -> None:
         make()
 
 
+def test_a_history_that_is_not_before_the_first_time_is_refused() -> None:
+    own, x = schedule("edm"), f64([[1.0]])
+    model = predictor(lambda y, t: 0 * y, "x0")
+    for times in ([2.0], [3.0, 4.0], [1.0]):
+        with pytest.raises(BadInput, match="past must hold falling times before the first"):
+            solver("dpm-solver++(3m)").sample(model, own, x, f64([2.0, 1.0]), [(t, x) for t in times])
+
+
 def test_a_result_that_is_not_finite_is_an_error() -> None:
     model = predictor(lambda x, t: torch.full_like(x, float("nan")), "x0")
     with pytest.raises(ArithmeticError, match="not finite"):
         DDIM().sample(model, schedule("edm"), f64([[1.0]]), f64([1.0, 0.5]))
+    with pytest.raises(ArithmeticError, match="not finite"):
+        paradigms(model, schedule("edm"), f64([[1.0]]), f64([1.0, 0.5, 0.2]), 2, 0.1)
 
 
 def test_same_seed_same_samples() -> None:

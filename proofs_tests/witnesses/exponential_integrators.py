@@ -70,7 +70,6 @@ def family(s: Setting) -> Witness:
         "x": known["α_t"] * x0 + known["σ_t"] * noise_points(s, "before"),
     }
     fields = {"k": Logged(step), "m": level_kernel(s, s.t), "n": level_kernel(s, before)}
-    fields["m"] = Logged(lambda y, x0: s.kernel.log(y, x0, f64(s.t)))
     boxes = {"": finer(s.boxes[""], min(c, s.sigma))}
     return Witness(boxes, fields, known | {"a": a, "b": b, "c": c}, at=at, kinds=kinds("k m n"), name=str(s.case))
 

@@ -73,11 +73,6 @@ def spreading(s: Setting) -> Witness:
     return Witness(boxes, fields, constants, given, at=at, kinds=kinds("p"), name=str(still.case))
 
 
-def noise_alone(s: Setting) -> Witness:
-    """The differential of Brownian motion: see `ito`."""
-    return ito(s)
-
-
 def two_processes(s: Setting) -> Witness:
     """Two points, two drifts, two diffusions, and one noise."""
     w = ito(s)
@@ -142,7 +137,7 @@ WITNESSES: dict[str, tuple[Factory, ...]] = {
     "brownian-increments": (Factory(increments),) * 5,
     "euler-maruyama-step": (Factory(step_of_noise),) * 2,
     "ito-isometry": (Factory(spreading),),
-    "square-of-brownian-motion": (Factory(noise_alone),),
+    "square-of-brownian-motion": (Factory(ito),),
     "ito-product-rule": (Factory(two_processes),),
     "linear-sde-solution": (Factory(scaled_process), Factory(solved_moments), Factory(solved_moments)),
     "two-time-covariance": (Factory(two_times),),
