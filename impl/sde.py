@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -207,3 +208,43 @@ def log_prior(x: Tensor, sigma: Tensor | float) -> Tensor:
     """log N(x; 0, σ² I), of shape (...): the prior that samplers start from, with σ = σ_T."""
     sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
     return -(x / sigma).square().sum(-1) / 2 - x.shape[-1] * (sigma.log() + math.log(2 * math.pi) / 2)
+
+
+def forward_drift(velocity: Field, score: Field, gamma: Callable[[Tensor], Tensor]) -> Field:
+    """v + ½ γ² s, as a field (x, t): the drift of the forward process of noise γ that has the marginals of the flow of v.
+
+    For γ = g it is f x.  The twin of `reverse_drift`; one step of it is `calculus.euler_maruyama_step`.
+    Source: Lai et al. 2025, proposition 6.4.1.
+
+    >>> import torch
+    >>> still, pull, one = (lambda x, t: 0 * x), (lambda x, t: -x), (lambda t: torch.ones_like(t))
+    >>> forward_drift(still, pull, one)(torch.tensor([2.0]), torch.tensor(0.5))
+    tensor([-1.])
+    """
+    return lambda x, t: velocity(x, t) + column(gamma(t).to(x)) ** 2 / 2 * score(x, t)
+
+
+def continuous_dsm(
+    process: LinearSDE,
+    model: Predictor,
+    x0: Tensor,
+    noise: Tensor,
+    t: Tensor,
+    omega: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """½ ω(t) |s(x_t, t) - ∇log p_t(x_t | x_0)|² for each pair (x_0, ε) (..., D) at a time of its own (...), of shape (...).
+
+    Its mean over data, noise and t uniform on [0, T] is the loss of Lai et al. 2025, (4.3.1).  `omega` is a function of
+    time, σ² by default, with which the loss is that of noise prediction, ½ |ε̂ - ε|².  Raises `BadInput` where ω is negative.
+
+    >>> from concordant.impl.schedules import schedule
+    >>> from concordant.impl.predictions import predictor
+    >>> process, nothing = LinearSDE(schedule("vp-linear")), predictor(lambda x, t: 0 * x, "epsilon")
+    >>> continuous_dsm(process, nothing, torch.zeros(2, 3), torch.ones(2, 3), torch.tensor([0.2, 0.7]))
+    tensor([1.5000, 1.5000])
+    """
+    weight = (process.schedule.sigma(t) ** 2 if omega is None else omega(t)).to(x0)
+    if not bool((weight >= 0).all()):
+        raise BadInput(f"omega must not be negative: it is {float(weight.min()):g}")
+    loss: Tensor = weight * process.dsm_loss(model, x0, noise, t)
+    return loss

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from concordant.impl import calculus, losses, probes
+from concordant.impl import calculus, probes, sde
 from concordant.impl.batch import f64, norm, normal_like
 from concordant.impl.predictions import Kind, predictor
 from concordant.impl.schedules import Schedule
@@ -116,7 +116,7 @@ def network_in_the_place_of_the_score(case: Case) -> Iterator[Compare]:
     breaks=[
         Break(
             "the weight forgotten",
-            losses,
+            sde,
             "continuous_dsm",
             lambda f: lambda p, m, x0, e, t, w=None: f(p, m, x0, e, t, torch.ones_like),
         ),
@@ -139,11 +139,11 @@ def loss_over_all_times(case: Case) -> Iterator[Compare]:
     weights = {"σ²": None, "g²": case.schedule.g2, "1 + t": lambda u: 1 + u}
     for name, omega in weights.items():
         weight = sigma[:, 0] ** 2 if omega is None else omega(t)
-        got = losses.continuous_dsm(process, model, x0, noise, t, omega)
+        got = sde.continuous_dsm(process, model, x0, noise, t, omega)
         yield Compare(got, weight * error / 2, weight * (error + 1 / sigma[:, 0] ** 2), at=f"ω = {name}")
     guess = predictor(lambda y, u: torch.cos(y) + a, "epsilon")
     plain = (guess(x, t).value - noise).square().sum(-1) / 2
-    yield Compare(losses.continuous_dsm(process, guess, x0, noise, t), plain, plain + 1, at="noise prediction")
+    yield Compare(sde.continuous_dsm(process, guess, x0, noise, t), plain, plain + 1, at="noise prediction")
 
 
 # -------------------------------------------------------------------- mixtures

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from concordant.impl import calculus, conjugate, energies, family, predictions, schedules
+from concordant.impl import calculus, conjugate, energies, predictions, schedules, sde
 from concordant.impl.batch import f64, norm
 from concordant.impl.conjugate import Conjugacy, Sampler
 from concordant.impl.flow import FlowMatching
@@ -311,10 +311,8 @@ def drift_of_the_flow_is_lipschitz(case: Case) -> Iterator[Comparison]:
     bound=1e-8,
     applies=few_dimensions,
     breaks=[
-        Break("the score's share with the sign of the reverse family", family, "forward_drift", lambda f: _backwards),
-        Break(
-            "γ² in place of ½ γ²", family, "forward_drift", lambda f: lambda v, s, g: f(v, s, lambda t: g(t) * 2**0.5)
-        ),
+        Break("the score's share with the sign of the reverse family", sde, "forward_drift", lambda f: _backwards),
+        Break("γ² in place of ½ γ²", sde, "forward_drift", lambda f: lambda v, s, g: f(v, s, lambda t: g(t) * 2**0.5)),
     ],
 )
 def forward_densities_for_any_noise(case: Case) -> Iterator[Compare]:
@@ -331,7 +329,7 @@ def forward_densities_for_any_noise(case: Case) -> Iterator[Compare]:
         s = norm(case.at(t).score(x))
         for share in (0.0, 0.6, 1.5):
             gamma = share * case.schedule.g2(t).sqrt()
-            drift = family.forward_drift(
+            drift = sde.forward_drift(
                 lambda y, r: velocity(y, r).value, lambda y, r: score(y, r).value, partial(_always, gamma)
             )
             got = calculus.fokker_planck(drift, lambda y, r: score(y, r).value, gamma**2, x, at)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from concordant.impl import calculus, reverse_family, sde
+from concordant.impl import calculus, joint_laws, sde
 from concordant.impl.batch import f64, norm
 from concordant.impl.calculus import Field
 from concordant.impl.sde import LinearSDE, log_prior
@@ -133,7 +133,7 @@ def _one_width(case: Case) -> tuple[Gaussian, float]:
     breaks=[
         Break(
             "the forward process's covariance for every κ",
-            reverse_family,
+            joint_laws,
             "covariance",
             lambda f: lambda schedule, c2, s, t, kappa=1.0: f(schedule, c2, s, t, 1.0),
         ),
@@ -145,7 +145,7 @@ def _one_width(case: Case) -> tuple[Gaussian, float]:
         ),
         Break(
             "the forward process's variance for every κ",
-            reverse_family,
+            joint_laws,
             "transition",
             lambda f: lambda *a: (f(*a)[0], f(*a[:6])[1]),
         ),
@@ -175,16 +175,16 @@ def covariances_of_the_family(case: Case) -> Iterator[Compare]:
     start = torch.cat([y.flatten(), f64([v_t, 0.0])]).expand(4, -1)
     ends = calculus.solve(rates, start, t, s, 1e-11, 1e-13)
     for kappa, end in zip(KAPPAS, ends, strict=True):
-        means, kept = end[:-2].reshape(2, d), reverse_family.covariance(clock, c2, s, t, kappa)
+        means, kept = end[:-2].reshape(2, d), joint_laws.covariance(clock, c2, s, t, kappa)
         size = norm(y[0] - y[1]) * (v_s / v_t) ** 0.5 + norm(means).max()
         yield Compare(means[0] - means[1], kept / v_t * (y[0] - y[1]), size, at=f"κ = {kappa}, covariance")
         yield Compare(end[-2], f64(v_s), v_s, at=f"κ = {kappa}, marginal")
-        centre, left = reverse_family.transition(clock, data.mean, c2, y, s, t, kappa)
+        centre, left = joint_laws.transition(clock, data.mean, c2, y, s, t, kappa)
         yield Compare(means, centre, size, at=f"κ = {kappa}, mean")
         yield Compare(left, end[-1], v_s, at=f"κ = {kappa}, variance")
     ratio = process.transition(f64(s), f64(t))[0]
-    yield Compare(reverse_family.covariance(clock, c2, s, t), ratio * v_s, v_s, at="the forward process")
-    still = reverse_family.transition(clock, data.mean, c2, y, s, t, 0.0)[0]
+    yield Compare(joint_laws.covariance(clock, c2, s, t), ratio * v_s, v_s, at="the forward process")
+    still = joint_laws.transition(clock, data.mean, c2, y, s, t, 0.0)[0]
     yield Compare(still, data.flow(clock, y, t, s), norm(still).unsqueeze(-1), at="the flow map")
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from concordant.impl import calculus, chains, steps
+from concordant.impl import calculus, chains, one_step
 from concordant.impl.batch import f64, norm, normal_like
 from concordant.impl.chains import Steps
+from concordant.impl.one_step import Stepped
 from concordant.impl.schedules import Schedule, VarianceExploding, VariancePreserving
 from concordant.impl.sde import LinearSDE
-from concordant.impl.steps import Stepped
 from concordant.impl.variational import DDPM
 from concordant.proofs_tests.agreement import T1, T2, T4, Break, Compare, Order, agreement, scaled
 from concordant.proofs_tests.arbitrary import log_normal
@@ -245,6 +245,6 @@ def density_to_first_order(case: Case) -> Iterator[Order]:
         spacing = narrow * float(h.sqrt()) / 1.5
         low, high = float(x.min()) - 9 * narrow * float(h.sqrt()), float(x.max()) + 9 * narrow * float(h.sqrt())
         y = torch.arange(low - 2 * narrow / n, high + 2 * narrow / n, spacing, dtype=torch.float64)[:, None]
-        after = steps.Stepped(y, law.log_prob(y).exp() * spacing, drift(y, at), g2, h).log_prob(x).exp()
+        after = one_step.Stepped(y, law.log_prob(y).exp() * spacing, drift(y, at), g2, h).log_prob(x).exp()
         errors.append(float(norm(after - p * (1 + h * rate)) * width))
     yield Order(counts, errors, 2.0)

@@ -9,8 +9,9 @@ import torch
 from scipy.stats import norm as normal
 from torch import Tensor
 
-from concordant.impl import calculus, flows
+from concordant.impl import calculus
 from concordant.impl import flow as flow_module
+from concordant.impl import normalizing_flows as flows
 from concordant.impl.batch import f64, norm
 from concordant.impl.calculus import Field
 from concordant.impl.flow import FlowMatching

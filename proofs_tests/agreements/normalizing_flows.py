@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from concordant.impl import flows
+from concordant.impl import normalizing_flows as flows
 from concordant.impl.batch import f64, norm
 from concordant.proofs_tests import quadrature
 from concordant.proofs_tests.agreement import T1, T2, T5, AtMost, Break, Compare, Comparison, agreement, scaled

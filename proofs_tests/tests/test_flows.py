@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from concordant.errors import BadInput
-from concordant.impl import flows
+from concordant.impl import normalizing_flows as flows
 from concordant.impl.interpolants import interpolant
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from concordant.errors import BadInput
-from concordant.impl import chains, losses, probes, reverse_family
+from concordant.impl import chains, joint_laws, probes, sde
+from concordant.impl.one_step import Stepped
 from concordant.impl.predictions import predictor
 from concordant.impl.schedules import schedule
 from concordant.impl.sde import LinearSDE
-from concordant.impl.steps import Stepped
 
 ONE, TWO = torch.ones(1), torch.ones(2, 2)
 VP, VE = schedule("vp-linear"), schedule("ve")
@@ -25,12 +25,12 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "off the clock": (lambda: chains.euler_maruyama(VP, [0.5, 1.5]), "outside the clock"),
     "α that moves": (lambda: chains.ncsn(VP, [0.1, 0.5]), "alpha = 1"),
     "β h above 1": (lambda: chains.ddpm(VP, [0.1, 0.5, 0.9]), "times must be closer"),
-    "no variance": (lambda: reverse_family.covariance(VP, 0.0, 0.1, 0.5), "variance must be positive"),
+    "no variance": (lambda: joint_laws.covariance(VP, 0.0, 0.1, 0.5), "variance must be positive"),
     "negative κ": (
-        lambda: reverse_family.covariance(VP, 1.0, 0.1, 0.5, -1.0),
+        lambda: joint_laws.covariance(VP, 1.0, 0.1, 0.5, -1.0),
         "kappa must be finite, and not negative",
     ),
-    "s after t": (lambda: reverse_family.transition(VP, TWO, 1.0, TWO, 0.5, 0.1), "s must not be after t"),
+    "s after t": (lambda: joint_laws.transition(VP, TWO, 1.0, TWO, 0.5, 0.1), "s must not be after t"),
     "unknown law": (lambda: probes.variance(TWO, "uniform"), "law must be"),  # type: ignore[arg-type]
     "unknown law of probes": (lambda: probes.draw("uniform", 2, TWO), "law must be"),  # type: ignore[arg-type]
     "no probes": (lambda: probes.draw("signs", 0, TWO), "n must be at least 1"),
@@ -40,7 +40,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no noise": (lambda: Stepped(TWO, torch.ones(2), TWO, 0 * ONE[0], ONE[0]), "g2 must be positive"),
     "no step": (lambda: Stepped(TWO, torch.ones(2), TWO, ONE[0], 0 * ONE[0]), "h must be positive"),
     "negative weight": (
-        lambda: losses.continuous_dsm(
+        lambda: sde.continuous_dsm(
             LinearSDE(VP), predictor(lambda x, t: x, "score"), TWO, TWO, torch.tensor(0.5), lambda t: -t
         ),
         "omega must not be negative",
@@ -73,14 +73,14 @@ def test_signs_are_exact_where_the_jacobian_is_diagonal() -> None:
 def test_the_flow_leaves_nothing_to_chance() -> None:
     x = torch.tensor([[0.3, -1.0]], dtype=torch.float64)
     for kappa, left in ((0.0, True), (0.5, False), (1.0, False)):
-        _, variance = reverse_family.transition(VP, torch.zeros(2), 0.7, x, 0.2, 0.6, kappa)
+        _, variance = joint_laws.transition(VP, torch.zeros(2), 0.7, x, 0.2, 0.6, kappa)
         assert (float(variance) == 0) is left
 
 
 def test_what_is_left_to_chance_keeps_its_digits() -> None:
     s, t = 0.3, 0.3 + 2**-40
     x = torch.zeros(1, 2, dtype=torch.float64)
-    _, variance = reverse_family.transition(VP, torch.zeros(2), 0.7, x, s, t, kappa=2.0)
+    _, variance = joint_laws.transition(VP, torch.zeros(2), 0.7, x, s, t, kappa=2.0)
     assert float(variance) == pytest.approx(4 * float(VP.g2(s)) * 2**-40, rel=1e-9)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from concordant.impl import flows
+from concordant.impl import normalizing_flows as flows
 from concordant.impl.batch import f64
 from concordant.proofs_tests.bridge.fields import Setting, cube
 from concordant.proofs_tests.bridge.values import Logged

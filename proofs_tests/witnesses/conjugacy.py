@@ -10,12 +10,11 @@ from torch import Tensor
 from concordant.impl import calculus
 from concordant.impl.batch import f64
 from concordant.impl.conjugate import polar
-from concordant.impl.family import forward_drift
 from concordant.impl.flow import FlowMatching
 from concordant.impl.preconditioning import Preconditioning
 from concordant.impl.schedules import FlowMatching as Linear
 from concordant.impl.schedules import Level
-from concordant.impl.sde import LinearSDE, log_prior
+from concordant.impl.sde import LinearSDE, forward_drift, log_prior
 from concordant.impl.targets import FiniteDataset, Gaussian, Marginal
 from concordant.proofs_tests.bridge.fields import Box, Setting, cube
 from concordant.proofs_tests.bridge.values import Callback, Logged

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from concordant.impl import reverse_family
+from concordant.impl import joint_laws
 from concordant.impl.batch import f64
 from concordant.impl.sde import LinearSDE
 from concordant.impl.targets import Gaussian, GaussianMixture
@@ -65,11 +65,11 @@ def reverse(s: Setting) -> Witness:
 
     def log(x: Tensor, y: Tensor, tau: Any) -> Tensor:
         when = clock.T - f64(tau)
-        middle, left = reverse_family.transition(clock, centre, WIDTH**2, y, when, start, KAPPA)
+        middle, left = joint_laws.transition(clock, centre, WIDTH**2, y, when, start, KAPPA)
         return log_normal(x, middle, left.sqrt())
 
     def kept(t: Tensor) -> Tensor:
-        return reverse_family.covariance(clock, WIDTH**2, f64(t), f64(start), KAPPA).log()
+        return joint_laws.covariance(clock, WIDTH**2, f64(t), f64(start), KAPPA).log()
 
     fields: dict[str, Any] = {
         "r": Logged(log),
@@ -79,7 +79,7 @@ def reverse(s: Setting) -> Witness:
     fields |= {"m": lambda: centre, "μ": lambda: mu}
     now = s.case.level(s.t)
     data = Gaussian(centre, WIDTH**2)
-    narrow = float(reverse_family.transition(clock, centre, WIDTH**2, centre, s.t, start, KAPPA)[1].sqrt())
+    narrow = float(joint_laws.transition(clock, centre, WIDTH**2, centre, s.t, start, KAPPA)[1].sqrt())
     width = (now[0] ** 2 * WIDTH**2 + now[1] ** 2) ** 0.5
     boxes = {
         "x": box_around(data, *now, min(narrow, width)),

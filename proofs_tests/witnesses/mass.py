@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from concordant.impl import flows
+from concordant.impl import normalizing_flows as flows
 from concordant.impl.batch import f64
 from concordant.impl.flow import lipman
 from concordant.proofs_tests.bridge.fields import Setting
