@@ -89,7 +89,7 @@ def verify(path: Path | None, design: str | None, **options: Any) -> None:
     with report.progress(talk) as bar:
 
         def on_plan(plan: Any) -> None:
-            bar.begin(len(plan.tasks))
+            bar.begin(plan.results)
             notes.extend(plan.notes)
 
         def on_result(result: Any) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -31,7 +32,7 @@ from concordant.theory.kernel.rules import Reason, Theorem, algebra, difference,
 from concordant.theory.kernel.terms import Expr, Refused, lift
 
 #: Mutants tried of a claim when there is little time, and refuted ones that are shown.
-FEW, SHOWN = 10, 5
+FEW, SHOWN = 8, 5
 WEAKER = "it follows by the definitions; that the theorem follows from it is not shown"
 #: Multiples of a whole statement that say the same; negative ones for equations only.
 MULTIPLES = (sp.Integer(1), sp.Integer(2), sp.Rational(1, 2), sp.Integer(-1), sp.Integer(-2), sp.Rational(-1, 2))
@@ -184,6 +185,12 @@ def alter(made: Derived, thorough: bool = True) -> Altered:
     return Altered(total, alive, tuple(f"{v.mutant.label}: {v.reason}" for v in shown), tuple(found))
 
 
+@cache
+def cheapest(factory: Factory) -> Witness:
+    """A factory's cheapest witness, made once: it keeps the solutions that it has found."""
+    return factory.at(plain())
+
+
 def settled(th: Theorem, factory: Factory, few: int | None, known: set[Any] | None = None) -> Iterator[Verdict]:
     """The verdicts on one theorem's mutants, and on those of its definitions that are not `known` from another."""
     judge, known = Judge(th), set() if known is None else known
@@ -192,7 +199,7 @@ def settled(th: Theorem, factory: Factory, few: int | None, known: set[Any] | No
     parts: list[Definition | None] = [None, *new]
     every = [(n, m) for n, d in enumerate(parts) for m in (d.mutants() if d else mutants(th.lhs, th.rel, th.rhs))]
     chosen = every if few is None else sample(every, few)
-    witnesses: list[Witness] = list(factory(plain())) if few is None else [factory.at(plain())]
+    witnesses: list[Witness] = list(factory(plain())) if few is None else [cheapest(factory)]
     for n, d in enumerate(parts):
         altered = [m for part, m in chosen if part == n]
         if d is None:
@@ -211,7 +218,7 @@ def witnessed(made: Derived) -> dict[str, list[str]]:
     """Of the claim's first witnesses: what is wrong, which analytic hypotheses do not hold by form, what nothing speaks of."""
     problems, untame, unchecked = list[str](), dict[str, None](), dict[str, None]()
     for th, factory in zip(made.theorems, WITNESSES[made.slug], strict=True):
-        w = factory.at(plain())
+        w = cheapest(factory)
         problems += check.problems(w, th)
         untame |= dict.fromkeys(check.untame(w, th))
         rest = (h[0] for h in map(check.inner, th.hyps) if h[0] in check.UNSPOKEN and h[0] not in check.TAME)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -126,8 +127,10 @@ class _Maker:
         every = [one for e in self.statement for one in walk(e)]
         self.fields = sorted({(f.name, _shape(f)) for f in every if isinstance(f, Field)})
         scalars = [c for one in every if isinstance(one, Num) for c in sp.preorder_traversal(one.value)]
-        self.constants = sorted({c for c in scalars if isinstance(c, Const)}, key=str)
-        self.functions = sorted({c.func for c in scalars if isinstance(c, AppliedUndef)}, key=str)
+        self.scalars = _Scalars(
+            tuple(sorted({c for c in scalars if isinstance(c, Const)}, key=str)),
+            tuple(sorted({c.func for c in scalars if isinstance(c, AppliedUndef)}, key=str)),
+        )
         self.free = set().union(*(free(e) for e in self.statement))
 
     def alter(self, e: Expr, root: bool) -> Iterator[Made]:
@@ -179,7 +182,7 @@ class _Maker:
             case Field():
                 yield from self.field(e, scope)
             case Num(c):
-                yield from ((f"{c} to {made}", Num(made)) for made in self.scalar(c) if made != c)
+                yield from _altered(c, self.scalars)
 
     def bounds(self, e: Bind) -> Iterator[Made]:
         if e.low is None or e.high is None:
@@ -211,13 +214,13 @@ class _Maker:
                 if shape == _shape(e) and name not in (e.name, COORDINATE, DELTA):
                     yield f"{name} for {e.name}", Field(name, args, comps)
 
-    def scalar(self, c: sp.Expr) -> Iterator[sp.Expr]:
-        """Alterations of a scalar that are no mere factor of it."""
-        if isinstance(c, sp.Rational):
-            return
-        for made in self.parts(c):
-            if not (made / c).is_Rational and made not in (sp.nan, sp.zoo, sp.oo):
-                yield made
+
+@dataclass(frozen=True)
+class _Scalars:
+    """Alterations of scalars in which these constants and functions may stand for one another."""
+
+    constants: tuple[Const, ...]
+    functions: tuple[Any, ...]
 
     def parts(self, c: sp.Expr) -> Iterator[sp.Expr]:
         if isinstance(c, Const):
@@ -242,6 +245,15 @@ class _Maker:
         elif c.args:
             for n, a in enumerate(c.args):
                 yield from (c.func(*c.args[:n], made, *c.args[n + 1 :]) for made in self.parts(a))
+
+
+@lru_cache(maxsize=1 << 12)
+def _altered(c: sp.Expr, others: _Scalars) -> tuple[Made, ...]:
+    """Alterations of a scalar that are no mere factor of it.  Kept, since the same scalars stand in many places."""
+    if isinstance(c, sp.Rational):
+        return ()
+    kept = (made for made in others.parts(c) if not (made / c).is_Rational and made not in (sp.nan, sp.zoo, sp.oo, c))
+    return tuple((f"{c} to {made}", Num(made)) for made in kept)
 
 
 def _put(e: Expr, n: int, child: Expr) -> Expr:

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import forkserver, get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
 
 import torch
@@ -35,9 +35,9 @@ class Task:
 
 @dataclass(frozen=True)
 class ProofTask:
-    """A claim to derive, replay and alter; `thorough` alters the statement in every way."""
+    """Claims to derive, replay and alter; `thorough` alters the statements in every way."""
 
-    slug: str
+    slugs: tuple[str, ...]
     thorough: bool = True
 
 
@@ -81,18 +81,18 @@ def _start(setting: Setting) -> None:
     _setting = setting
 
 
-def _in_worker(task: Task | ProofTask) -> Result | Proof:
+def _in_worker(task: Task | ProofTask) -> Sequence[Result | Proof]:
     assert _setting is not None
     return perform(task, _setting)
 
 
-def perform(task: Task | ProofTask, setting: Setting) -> Result | Proof:
+def perform(task: Task | ProofTask, setting: Setting) -> Sequence[Result | Proof]:
     """Run a task here and now."""
     if isinstance(task, Task):
-        return run_one(task, setting)
-    from concordant.proofs_tests.prove import prove  # sympy is loaded by those who prove
+        return [run_one(task, setting)]
+    from concordant.proofs_tests.prove import prove_all  # sympy is loaded by those who prove
 
-    return prove(task.slug, task.thorough)
+    return prove_all(task.slugs, task.thorough)
 
 
 def run_one(task: Task, setting: Setting) -> Result:
@@ -130,6 +130,15 @@ def _context() -> BaseContext:
     return context
 
 
+def make_ready(workers: int) -> None:
+    """Let the process that workers are forked from import what they need, while others plan."""
+    if workers > 1 and "forkserver" in get_all_start_methods():
+        for name, value in ALLOCATOR.items():
+            os.environ.setdefault(name, value)
+        _context()
+        forkserver.ensure_running()
+
+
 def run(tasks: Sequence[Task | ProofTask], setting: Setting, workers: int) -> Iterator[Result | Proof]:
     """Results as they come.  Closing the iterator, or an interruption, stops the workers at once."""
     if workers <= 1:
@@ -137,16 +146,15 @@ def run(tasks: Sequence[Task | ProofTask], setting: Setting, workers: int) -> It
         torch.set_num_threads(1)
         try:
             for task in tasks:
-                yield perform(task, setting)
+                yield from perform(task, setting)
         finally:
             torch.set_num_threads(threads)
         return
-    for name, value in ALLOCATOR.items():
-        os.environ.setdefault(name, value)
+    make_ready(workers)
     pool = ProcessPoolExecutor(workers, _context(), _start, (setting,))
     try:
         for future in as_completed([pool.submit(_in_worker, task) for task in tasks]):
-            yield future.result()
+            yield from future.result()
     except BaseException:
         for process in list((pool._processes or {}).values()):
             process.terminate()

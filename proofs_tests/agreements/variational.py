@@ -279,7 +279,7 @@ def smooth(case: Case) -> bool:
     )
 
 
-GAP_STEPS = [24, 48, 96, 192]
+GAP_STEPS = [16, 32, 64, 128]
 
 
 @agreement(

@@ -86,12 +86,12 @@ def test_verify_to_standard_output(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_quick_run() -> None:
-    """As a user starts it; its budget is 30 seconds on two cores, twice that on a machine that others use."""
+    """As a user starts it; its budget is 45 seconds on two cores, twice that on a machine that others use."""
     began = time.perf_counter()
     done = concordant("verify", "--quick")
     assert done.returncode == 0, done.stdout
     assert "0 failed" in " ".join(done.stdout.split())
-    assert time.perf_counter() - began < 60
+    assert time.perf_counter() - began < 90
 
 
 def test_what_fails_is_named_with_both_values(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def canonical(t: Term) -> tuple[str, Term]:
     """
     bound = [b.var for b in t.binders]
     colour = {b.var: f"{b.kind}" for b in t.binders}
-    for _ in range(3):
+    for _ in range(3 if len(bound) > 1 else 0):
         marks = {v: type(v)("§") if not isinstance(v, sp.Symbol) else _Fresh("§") for v in bound}
         seen = {}
         for v in bound:

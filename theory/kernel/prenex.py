@@ -388,7 +388,10 @@ def put(o: Any, m: dict[Any, Any]) -> Any:
         return o
     match o:
         case Factor(name, args, comps, derivs):
-            return Factor(name, put(args, m), put(comps, m), tuple(sorted(put(derivs, m), key=repr)))
+            moved = put(derivs, m)
+            return Factor(
+                name, put(args, m), put(comps, m), derivs if moved is derivs else tuple(sorted(moved, key=repr))
+            )
         case Binder(kind, var, low, high):
             return Binder(kind, put(var, m), put(low, m), put(high, m))
         case sp.Basic() | At() | Along() | Point():
